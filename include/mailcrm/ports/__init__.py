@@ -1,0 +1,21 @@
+"""What services ask of the outside world: one protocol per collaborator.
+
+`mailcrm.adapters` implements them, `services/wiring.py` picks the implementations, and
+`tests/contract/` holds fakes to the same behaviour.
+"""
+
+from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
+from mailcrm.ports.store import Contacts, Gate, Ledger, Publisher, Registry, Staging
+
+__all__ = [
+    "Clock",
+    "Contacts",
+    "CredentialStore",
+    "Gate",
+    "Ledger",
+    "MailReader",
+    "MailServers",
+    "Publisher",
+    "Registry",
+    "Staging",
+]

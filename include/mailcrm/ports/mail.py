@@ -1,0 +1,105 @@
+"""Ports towards clocks, credentials and mail servers."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mailcrm.records import (
+    Credential,
+    Direction,
+    FetchedMessage,
+    FolderEntry,
+    FolderStatus,
+    ListedMessage,
+    Mailbox,
+    SearchCriteria,
+    VerifyResult,
+)
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> dt.datetime:
+        """The present moment, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never jumps, for durations."""
+        ...
+
+
+class CredentialStore(Protocol):
+    """Where usernames and secrets come from; never our tables."""
+
+    def read_credential(self, mailbox_id: str, direction: Direction) -> Credential:
+        """Read `mailbox_<id>_<direction>`.
+
+        Raises:
+            ImapCredentialError, SmtpCredentialError: there is none, or it lacks a field.
+        """
+        ...
+
+
+class MailReader(Protocol):
+    """One authenticated, read-only IMAP session (EXAMINE and BODY.PEEK only).
+
+    A read error closes the session; every method then raises ServerUnreachableError.
+    """
+
+    bytes_received: int
+    commands_sent: int
+
+    def list_folders(self) -> Sequence[FolderEntry]:
+        """All folders, selectable or not; a name that does not decode stays as it was sent."""
+        ...
+
+    def examine(self, folder: str) -> FolderStatus:
+        """Open a folder read-only.
+
+        Raises:
+            FolderMissingError: the server does not have it.
+        """
+        ...
+
+    def search_uids(self, criteria: SearchCriteria) -> Sequence[int]:
+        """Uids in the examined folder that meet the criteria: ascending, unique, in range."""
+        ...
+
+    def fetch_listing(self, uids: Sequence[int]) -> Iterator[ListedMessage]:
+        """INTERNALDATE and RFC822.SIZE of the uids, any order; absent ones are left out."""
+        ...
+
+    def fetch_messages(self, uids: Sequence[int], cap_bytes: int) -> Iterator[FetchedMessage]:
+        """The messages, any order, one FETCH; the caller bounds how many.
+
+        A uid is left out where the server left it out or gave no usable body.
+        """
+        ...
+
+    def close(self) -> None:
+        """Log out and close; never raises."""
+        ...
+
+
+class MailServers(Protocol):
+    """Connects to a mailbox's two servers."""
+
+    def open_reader(
+        self, mailbox: Mailbox, credential: Credential
+    ) -> AbstractContextManager[MailReader]:
+        """Log in to IMAP once.
+
+        Raises:
+            ImapCredentialError, ServerUnreachableError, ThrottledError, SettingsError
+        """
+        ...
+
+    def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+        """Verify reading: connect, log in once, examine INBOX and the folders. Never raises."""
+        ...
+
+    def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+        """Verify sending up to MAIL FROM and RSET; nothing is sent. Never raises."""
+        ...

@@ -1,0 +1,162 @@
+"""A mailbox as the registry knows it, its credentials, and what a verification found."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Encryption(StrEnum):
+    """How a connection is protected; `none` is for loopback only."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+class Direction(StrEnum):
+    """The two halves of a mailbox, verified apart."""
+
+    IMAP = "imap"
+    SMTP = "smtp"
+
+
+class Ownership(StrEnum):
+    """Whether one person or several own the address."""
+
+    PERSONAL = "personal"
+    SHARED = "shared"
+
+
+class AuthKind(StrEnum):
+    """What the connection's password field holds."""
+
+    PASSWORD = "password"
+    XOAUTH2 = "xoauth2"
+
+
+class MailboxState(StrEnum):
+    """Whether the mailbox's runs do anything."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one direction's server listens."""
+
+    host: str
+    port: int
+    encryption: Encryption
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """Trust beyond the system's store: a CA file, or the SHA-256 pin of the certificate (hex)."""
+
+    ca_file: str | None = None
+    pin_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far the first window reaches back.
+
+    `since` (a UTC date) wins; else `days` before the day on which the mailbox was connected.
+    """
+
+    since: dt.date | None = None
+    days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """When a widening needs a person's sign-off; None means never for that reason."""
+
+    over_days: int | None = None
+    over_messages: int | None = None
+    reviewed_sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedChecklist:
+    """What must be settled before several people share one address."""
+
+    owner_team: str
+    record_target: str
+    display_name_of: str
+    rotation_owner: str
+    failed_send_monitor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One synced address: the registry's entry, without any secret."""
+
+    id: str
+    address: str
+    display_name: str
+    imap: Endpoint
+    smtp: Endpoint
+    folders: tuple[str, ...]
+    backfill: Backfill
+    schedule: str | None
+    ownership: Ownership
+    own_addresses: tuple[str, ...] = ()
+    shared: SharedChecklist | None = None
+    tls: TlsPolicy = TlsPolicy()
+    auth: AuthKind = AuthKind.PASSWORD
+    trusted_authserv_ids: tuple[str, ...] = ()
+    approval: Approval = Approval()
+    idle: bool = False
+    freshness: dt.timedelta | None = None
+    state: MailboxState = MailboxState.ACTIVE
+    connected_at: dt.datetime | None = None
+
+    def endpoint(self, direction: Direction) -> Endpoint:
+        """The server of one direction."""
+        return self.imap if direction is Direction.IMAP else self.smtp
+
+    def all_own_addresses(self) -> frozenset[str]:
+        """Every address that is us, lower-cased."""
+        return frozenset(a.lower() for a in (self.address, *self.own_addresses))
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A username and its secret; the secret never shows in a repr."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+class VerifyState(StrEnum):
+    """What a verification found."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    MISCONFIGURED = "misconfigured"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """One direction's verification: how far it came, and what to change.
+
+    `stage` is the last stage reached: resolve, connect, tls, greeting, authenticate, folders or
+    identity. `code` is the reply code or response code, `server_text` the server's words, escaped
+    and capped; both None where the server said nothing. `retry_after_s` is None unless waiting
+    helps.
+    """
+
+    direction: Direction
+    state: VerifyState
+    stage: str
+    host: str
+    port: int
+    encryption: Encryption
+    code: str | None = None
+    server_text: str | None = None
+    advice: str | None = None
+    retry_after_s: float | None = None

@@ -1,0 +1,139 @@
+"""Rows of a batch on their way from fetch to publish."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from mailcrm.records.message import ParsedMessage, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityEvidence:
+    """What tells one message from another (see `mailcrm.dedupe`).
+
+    `message_id_hash` is the SHA-256 (hex) of the canonical Message-ID, None without one;
+    `fingerprint` the SHA-256 (hex) of what does not change between copies; `text_sketch` a short
+    text from which two bodies can be compared; `sender` the sender's address after undoing list
+    rewriting, lower-case, "" where unknown.
+    """
+
+    message_id_hash: str | None
+    fingerprint: str
+    text_sketch: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedMessage:
+    """One fetched and parsed message, ready to be staged.
+
+    `disposition` is publish, excluded or quarantined (duplicate is decided later, over the whole
+    batch); `reason` names the rule for the latter two. `raw` is kept only where quarantined.
+    """
+
+    uid: int
+    internaldate: dt.datetime | None
+    received_at: dt.datetime
+    flags: tuple[str, ...]
+    parsed: ParsedMessage
+    identity: IdentityEvidence
+    direction: str
+    auth_result: str | None
+    disposition: str = "publish"
+    rule: str | None = None
+    reason: str | None = None
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedIdentity:
+    """One staged message as `dedupe` sees it; (generation_id, uid) names the row."""
+
+    generation_id: int
+    uid: int
+    internaldate: dt.datetime | None
+    evidence: IdentityEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentity:
+    """A published message as `dedupe` sees it."""
+
+    message_key: str
+    evidence: IdentityEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityDecision:
+    """Which message a staged row is.
+
+    `is_first` is true for the one row of the batch that brings a new message in; others are
+    further sightings. `is_conflict` marks a message that shares its Message-ID with a different
+    one.
+    """
+
+    generation_id: int
+    uid: int
+    message_key: str
+    is_first: bool
+    is_conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLink:
+    """What ties a new message to a conversation.
+
+    `id_hash` is the hash of its own Message-ID, or of its message_key where it has none;
+    `reference_hashes` those of References and In-Reply-To, oldest first.
+    """
+
+    message_key: str
+    id_hash: str
+    reference_hashes: tuple[str, ...]
+    subject: str
+    sent_at: dt.datetime
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPlan:
+    """New messages' conversations, ids that now belong to one, and conversations that merged."""
+
+    of_message: dict[str, str]
+    members: dict[str, str]
+    merges: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContext:
+    """One new message as `match` sees it.
+
+    `conversation_contacts` are contact ids already matched in the same conversation.
+    `auth_result` is pass, fail or None (no trusted server said anything).
+    """
+
+    generation_id: int
+    uid: int
+    message_key: str
+    kind: str
+    direction: str
+    auth_result: str | None
+    list_id: str | None
+    participants: tuple[Participant, ...]
+    conversation_contacts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ContactKey:
+    """A key under which a contact can be looked up; `kind` is address, canonical, name or domain."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCounts:
+    """What one publish changed: messages new in the CRM, and further sightings."""
+
+    published: int
+    duplicate: int
+    already_published: bool = False

@@ -1,0 +1,77 @@
+"""Settings, read once at the edge from `MAILCRM_*` environment variables."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mailcrm.errors import SettingsError
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set; each is named in docs/operations.md."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILCRM_", frozen=True, extra="ignore")
+
+    home: Annotated[Path, Field(description="Folder of everything that mailcrm writes.")] = Path(
+        "var"
+    )
+    database_url: Annotated[
+        SecretStr | None, Field(description="SQLAlchemy URL of the CRM database.")
+    ] = None
+    contacts_query: Annotated[
+        str | None,
+        Field(
+            description="SELECT that yields contact_id, full_name, address, is_primary, company, "
+            "domain from the CRM's own tables, instead of crm_contacts."
+        ),
+    ] = None
+    connect_timeout_s: Annotated[float, Field(gt=0, description="Budget to connect.")] = 20.0
+    greeting_timeout_s: Annotated[
+        float, Field(gt=0, description="Budget for the greeting.")
+    ] = 60.0
+    command_timeout_s: Annotated[
+        float, Field(gt=0, description="Deadline of one IMAP command.")
+    ] = 300.0
+    verify_timeout_s: Annotated[
+        float, Field(gt=0, description="Deadline of one verification.")
+    ] = 180.0
+    fetch_chunk_bytes: Annotated[
+        int, Field(gt=0, description="Bytes of one FETCH, unless one message is larger.")
+    ] = 8 * 1024 * 1024
+    fetch_chunk_messages: Annotated[int, Field(gt=0, description="Messages of one FETCH.")] = 250
+    slice_messages: Annotated[
+        int, Field(gt=0, description="Messages of one fetch task.")
+    ] = 5000
+    message_cap_bytes: Annotated[
+        int, Field(gt=0, description="A larger message is read up to here and marked partial.")
+    ] = 50 * 1024 * 1024
+    quarantine_hold_share: Annotated[
+        float, Field(ge=0, le=1, description="Larger shares of quarantined messages hold.")
+    ] = 0.05
+    quarantine_hold_min: Annotated[
+        int, Field(ge=1, description="Fewer quarantined messages than this never hold.")
+    ] = 3
+
+    def database(self) -> str:
+        """The database's URL as a plain string; SQLite under `home` by default."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.home / 'mailcrm.db').absolute()}"
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: a variable does not parse; names the variable, not its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MAILCRM_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(where=name, problem=first["msg"]) from None
