@@ -111,12 +111,13 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One ledger row: what is known of one uid."""
+    """One ledger row: what is known of one uid; `batch_id` is the batch that holds or ended it."""
 
     uid: int
     state: LedgerState
     internaldate: dt.datetime | None
     size_bytes: int
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,7 @@ staged_messages = Table(
     Column("text_sketch", Text, nullable=False, comment="enough of the text to compare copies"),
     Column("reference_hashes", JSON, nullable=False),
     Column("list_id", Text),
+    Column("bounces", JSON, nullable=False, comment="failed recipients of a delivery report"),
     Column("defects", JSON, nullable=False),
     Column("partial", Boolean, nullable=False),
     Column("raw", LargeBinary, comment="kept only where quarantine may need it"),

@@ -1,0 +1,134 @@
+"""Engines and transactions on both databases, and the one place that translates their errors."""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+
+from mailcrm.errors import DatabaseError, MailcrmError, StoreBusyError
+
+T = TypeVar("T")
+_WRITE = "mailcrm_write"
+BUSY_TIMEOUT_S = 30
+# More bound values than SQLite (32,766) or PostgreSQL (65,535) take in one statement.
+CHUNK = 10_000
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for a SQLAlchemy URL.
+
+    `postgresql://` means psycopg 3. SQLite runs in WAL mode with foreign keys; its folder is made.
+
+    Raises:
+        DatabaseError: the URL does not parse or names a database that we do not support.
+    """
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise DatabaseError(detail="MAILCRM_DATABASE_URL is not a SQLAlchemy URL") from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _make_sqlite(parsed)
+    if backend == "postgresql":
+        return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    raise DatabaseError(
+        detail=f"MAILCRM_DATABASE_URL names {backend}; use sqlite:/// or postgresql://"
+    )
+
+
+def _make_sqlite(url: Any) -> Engine:
+    if url.database and url.database != ":memory:":
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(
+                detail=f"cannot make the folder of {url.database}: {error.strerror}"
+            ) from None
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer that begins as a reader can fail when it upgrades; take the lock at once.
+        write = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextlib.contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: committed at the end, rolled back on any error.
+
+    Raises:
+        StoreBusyError: locked, restarting or cut off; the whole transaction may be tried again.
+        DatabaseError: not migrated, read-only, or otherwise in need of a person.
+    """
+    with _translated(), engine.connect().execution_options(**{_WRITE: True}) as connection:
+        with connection.begin():
+            yield connection
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent read. Raises as `writing` does."""
+    with _translated(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except MailcrmError:
+        raise
+    except exc.DBAPIError as error:
+        raise translate(error) from None
+    except exc.SQLAlchemyError as error:
+        raise DatabaseError(detail=_one_line(error)) from None
+
+
+def translate(error: exc.DBAPIError) -> MailcrmError:
+    """What a driver's error means for us; its text, without statement and parameters."""
+    text = _one_line(error.orig)
+    state = getattr(error.orig, "sqlstate", None)
+    if "no such table" in text or "no such column" in text or state in ("42P01", "42703"):
+        return DatabaseError(detail=f"{text}; create or migrate the tables: mailcrm db upgrade")
+    if state in ("28P01", "28000", "3D000", "42501") or "readonly database" in text:
+        return DatabaseError(detail=text)
+    if "password authentication failed" in text or re.search(r'database "[^"]*" does not', text):
+        return DatabaseError(detail=text)
+    if isinstance(error, (exc.OperationalError, exc.InterfaceError)):
+        return StoreBusyError(detail=text)
+    return DatabaseError(detail=text)
+
+
+def _one_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines[:2])[:300]
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def chunked(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Lists of at most `size` values, in order."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

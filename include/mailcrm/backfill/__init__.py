@@ -1,0 +1,24 @@
+"""Stage 2: what to ask the server for.
+
+A run plans from the server's full uid listing of its window minus the ledger; UIDNEXT, dates and
+HIGHESTMODSEQ only save work. Pure: values in, values out.
+"""
+
+from mailcrm.backfill.coverage import Interval, merge_intervals
+from mailcrm.backfill.listing import ListingPlan, plan_absent, plan_listing, plan_unknown
+from mailcrm.backfill.slices import plan_chunks, plan_slices
+from mailcrm.backfill.windows import plan_search, plan_window, utc_midnight
+
+__all__ = [
+    "Interval",
+    "ListingPlan",
+    "merge_intervals",
+    "plan_absent",
+    "plan_chunks",
+    "plan_listing",
+    "plan_search",
+    "plan_slices",
+    "plan_unknown",
+    "plan_window",
+    "utc_midnight",
+]
