@@ -27,6 +27,7 @@ __all__ = [
     "ThrottledError",
     "TransientError",
     "UnknownMailboxError",
+    "UnsafeConnectionError",
 ]
 
 
@@ -64,9 +65,14 @@ class ServerUnreachableError(TransientError):
 
     template = "{protocol} server {host}:{port} is unreachable: {detail}"
 
-    def __init__(self, *, protocol: str, host: str, port: int, detail: str) -> None:
-        """Say which server (`protocol` is imap or smtp) and what happened."""
-        super().__init__(protocol=protocol, host=host, port=port, detail=detail)
+    def __init__(
+        self, *, protocol: str, host: str, port: int, detail: str, symptom: str = "broken"
+    ) -> None:
+        """Say which server (`protocol` is imap or smtp) and what happened.
+
+        `symptom` is the machine's word for it, such as name_unknown, refused, timeout, silent.
+        """
+        super().__init__(protocol=protocol, host=host, port=port, detail=detail, symptom=symptom)
 
 
 class ThrottledError(TransientError):
@@ -99,30 +105,51 @@ class ServerRefusedError(PermanentError):
         super().__init__(protocol=protocol, host=host, command=command, detail=detail)
 
 
+class UnsafeConnectionError(PermanentError):
+    """The connection could not be protected as the mailbox asks; no credential was sent."""
+
+    template = "{protocol} server {host}:{port} is not safe to log in to: {detail}"
+
+    def __init__(self, *, protocol: str, host: str, port: int, detail: str, symptom: str) -> None:
+        """`symptom` is one of `mailcrm.adapters.tls.tls_symptom`, or starttls_missing,
+        starttls_refused, injected, preauth, not_loopback.
+        """
+        super().__init__(protocol=protocol, host=host, port=port, detail=detail, symptom=symptom)
+
+
 class CredentialError(PermanentError):
     """A credential is missing or the server rejected it."""
 
     template = "mailbox {mailbox_id}: {protocol} credentials: {reason}"
 
-    def __init__(self, *, protocol: str, mailbox_id: str, reason: str) -> None:
-        """Say which mailbox and direction; `reason` never holds the secret."""
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason)
+    def __init__(
+        self, *, protocol: str, mailbox_id: str, reason: str, code: str | None = None
+    ) -> None:
+        """Say which mailbox and direction; `reason` never holds the secret.
+
+        `code` is the server's reply or response code; None where no server was asked.
+        """
+        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
 
 
 class ImapCredentialError(CredentialError):
     """IMAP's half of a mailbox's credentials."""
 
-    def __init__(self, *, mailbox_id: str, reason: str, protocol: str = "imap") -> None:
+    def __init__(
+        self, *, mailbox_id: str, reason: str, protocol: str = "imap", code: str | None = None
+    ) -> None:
         """As `CredentialError`, with the protocol fixed."""
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason)
+        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
 
 
 class SmtpCredentialError(CredentialError):
     """SMTP's half of a mailbox's credentials."""
 
-    def __init__(self, *, mailbox_id: str, reason: str, protocol: str = "smtp") -> None:
+    def __init__(
+        self, *, mailbox_id: str, reason: str, protocol: str = "smtp", code: str | None = None
+    ) -> None:
         """As `CredentialError`, with the protocol fixed."""
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason)
+        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
 
 
 class SettingsError(PermanentError):
