@@ -1,0 +1,45 @@
+"""What one check is: a name, an expectation as data, and the predicate that says the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mailcrm.records import StagedMessage, Window
+
+__all__ = ["Group", "Predicate", "RowFault", "Rule", "Severity", "Subject"]
+
+Group = Literal["schema", "uniqueness", "references", "ranges", "text", "decisions", "balance"]
+Severity = Literal["batch", "row", "warning"]
+Subject = Literal["messages", "participants", "decisions", "attachments", "ledger"]
+Predicate = Callable[[StagedMessage, Window], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """Why one message may not be published: the rule's name, and one line for people."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One check, as data.
+
+    `expectation` is the class of Great Expectations that carries it out, `kwargs` its arguments.
+    `condition` is SQL that is true for a row that breaks the rule, in words that SQLite and
+    PostgreSQL share; the adapter fills `{...}`. `subject` names the rows the condition is asked
+    of. `predicate` says the same of a message before it is staged; only row rules have one.
+    `limit` is what passes, for the report; `reason` is what quarantine shows.
+    """
+
+    name: str
+    group: Group
+    severity: Severity
+    limit: str
+    reason: str
+    subject: Subject = "messages"
+    condition: str = ""
+    expectation: str = ""
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    predicate: Predicate | None = None
