@@ -1,1 +1,1 @@
-"""The database behind everything: registry, ledger, staging and the CRM tables (SQLAlchemy Core)."""
+"""The database behind everything: registry, ledger, staging and CRM tables (SQLAlchemy Core)."""

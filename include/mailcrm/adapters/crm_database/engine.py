@@ -77,9 +77,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         StoreBusyError: locked, restarting or cut off; the whole transaction may be tried again.
         DatabaseError: not migrated, read-only, or otherwise in need of a person.
     """
-    with _translated(), engine.connect().execution_options(**{_WRITE: True}) as connection:
-        with connection.begin():
-            yield connection
+    with (
+        _translated(),
+        engine.connect().execution_options(**{_WRITE: True}) as connection,
+        connection.begin(),
+    ):
+        yield connection
 
 
 @contextlib.contextmanager

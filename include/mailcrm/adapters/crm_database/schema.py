@@ -8,6 +8,7 @@ zones: `UtcDateTime` stores UTC there and gives aware values back.
 import datetime as dt
 from typing import Any
 
+from sqlalchemy import JSON as PLAIN_JSON
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,7 +27,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy import JSON as PLAIN_JSON
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -407,9 +407,7 @@ Index("ix_crm_messages_batch", crm_messages.c.batch_id)
 crm_message_participants = Table(
     "crm_message_participants",
     metadata,
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
     Column("role", String(8), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("address", Text, nullable=False),
@@ -421,9 +419,7 @@ Index("ix_crm_message_participants_address", crm_message_participants.c.address)
 crm_message_contacts = Table(
     "crm_message_contacts",
     metadata,
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
     Column("contact_id", Text, primary_key=True),
     Column("roles", Text, nullable=False, comment="comma-separated, such as from,cc"),
     Column("rule", Text, nullable=False),
@@ -440,9 +436,7 @@ crm_message_sightings = Table(
     Column("folder", Text, primary_key=True),
     Column("uidvalidity", BigInteger, primary_key=True, autoincrement=False),
     Column("uid", BigInteger, primary_key=True, autoincrement=False),
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), nullable=False
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), nullable=False),
     Column("internaldate", Time),
     Column("flags", Text, nullable=False, comment="space-separated, as seen when read"),
 )
@@ -451,9 +445,7 @@ Index("ix_crm_message_sightings_key", crm_message_sightings.c.message_key)
 crm_attachments = Table(
     "crm_attachments",
     metadata,
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
     Column("part", Text, primary_key=True),
     Column("filename", Text, nullable=False),
     Column("content_type", Text, nullable=False),
@@ -463,9 +455,7 @@ crm_attachments = Table(
 match_decisions = Table(
     "match_decisions",
     metadata,
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
     Column("role", String(8), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("outcome", String(10), nullable=False),
@@ -511,9 +501,7 @@ crm_tickets = Table(
 crm_delivery_failures = Table(
     "crm_delivery_failures",
     metadata,
-    Column(
-        "message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True
-    ),
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
     Column("recipient", Text, primary_key=True),
     Column("original_message_id", Text),
     Column("status", Text),

@@ -1,0 +1,130 @@
+"""Publishing conversations: their members, those that merged, and their summary rows."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from mailcrm.adapters.crm_database.engine import chunked, insert_into
+from mailcrm.adapters.crm_database.schema import (
+    conversation_members,
+    crm_conversations,
+    crm_messages,
+    crm_tickets,
+    staged_conversation_merges,
+    staged_messages,
+)
+
+
+def publish_conversations(connection: Connection, batch_id: str) -> None:
+    """Make the batch's conversations known, merge those that turned out to be one, re-count."""
+    staged = staged_messages
+    rows = connection.execute(
+        select(
+            staged.c.message_key,
+            staged.c.message_id_hash,
+            staged.c.reference_hashes,
+            staged.c.conversation_key,
+        ).where(
+            staged.c.batch_id == batch_id,
+            staged.c.disposition == "publish",
+            staged.c.conversation_key.is_not(None),
+        )
+    ).all()
+    merges = _merge(connection, batch_id)
+    members = {
+        id_hash: merges.get(row.conversation_key, row.conversation_key)
+        for row in rows
+        for id_hash in (row.message_id_hash or row.message_key, *row.reference_hashes)
+    }
+    _write_members(connection, members)
+    _summarise(connection, {*members.values(), *merges.values()})
+
+
+def _merge(connection: Connection, batch_id: str) -> dict[str, str]:
+    table = staged_conversation_merges
+    merges = {
+        row.old_key: row.new_key
+        for row in connection.execute(select(table).where(table.c.batch_id == batch_id))
+    }
+    for old_key, new_key in merges.items():
+        for known in (conversation_members, crm_messages):
+            connection.execute(
+                update(known)
+                .where(known.c.conversation_key == old_key)
+                .values(conversation_key=new_key)
+            )
+        _move_tickets(connection, old_key, new_key)
+        connection.execute(
+            delete(crm_conversations).where(crm_conversations.c.conversation_key == old_key)
+        )
+    return merges
+
+
+def _move_tickets(connection: Connection, old_key: str, new_key: str) -> None:
+    """A ticket follows its conversation, unless the mailbox has one on the other already."""
+    tickets, other = crm_tickets, crm_tickets.alias()
+    taken = select(other.c.mailbox_id).where(other.c.conversation_key == new_key)
+    connection.execute(
+        update(tickets)
+        .where(tickets.c.conversation_key == old_key, tickets.c.mailbox_id.not_in(taken))
+        .values(conversation_key=new_key)
+    )
+
+
+def _write_members(connection: Connection, members: dict[str, str]) -> None:
+    if members:
+        insert = insert_into(connection, conversation_members)
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["id_hash"],
+                set_={"conversation_key": insert.excluded.conversation_key},
+            ),
+            [{"id_hash": h, "conversation_key": k} for h, k in members.items()],
+        )
+
+
+def _summarise(connection: Connection, keys: Iterable[str]) -> None:
+    """Re-count the touched conversations; the subject is that of the earliest message."""
+    messages = crm_messages
+    rank = (
+        func.row_number()
+        .over(
+            partition_by=messages.c.conversation_key,
+            order_by=(messages.c.sent_at, messages.c.message_key),
+        )
+        .label("rank")
+    )
+    for chunk in chunked(sorted(keys)):
+        mine = messages.c.conversation_key.in_(chunk)
+        ranked = select(messages.c.conversation_key, messages.c.subject, rank).where(mine)
+        first = ranked.subquery()
+        totals = (
+            select(
+                messages.c.conversation_key,
+                func.min(messages.c.sent_at).label("first_at"),
+                func.max(messages.c.sent_at).label("last_at"),
+                func.count().label("message_count"),
+            )
+            .where(mine)
+            .group_by(messages.c.conversation_key)
+            .subquery()
+        )
+        rows = (
+            select(
+                totals.c.conversation_key,
+                first.c.subject,
+                totals.c.first_at,
+                totals.c.last_at,
+                totals.c.message_count,
+            )
+            .join(first, first.c.conversation_key == totals.c.conversation_key)
+            .where(first.c.rank == 1)
+        )
+        names = ["conversation_key", "subject", "first_at", "last_at", "message_count"]
+        insert = insert_into(connection, crm_conversations).from_select(names, rows)
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["conversation_key"],
+                set_={name: insert.excluded[name] for name in names[1:]},
+            )
+        )

@@ -1,0 +1,261 @@
+"""The ledger: one row per uid ever listed, and the runs that moved them."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, case, delete, func, or_, select, update
+
+from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
+from mailcrm.adapters.crm_database.leases import check_lease, take_lease
+from mailcrm.adapters.crm_database.runs import count_certificate, finish_run, read_run_row
+from mailcrm.adapters.crm_database.schema import (
+    staged_messages,
+    sync_generations,
+    sync_ledger,
+    sync_run_folders,
+)
+from mailcrm.records import (
+    Certificate,
+    Generation,
+    Lease,
+    LedgerEntry,
+    LedgerState,
+    ListedMessage,
+    Window,
+)
+
+_OPEN = (LedgerState.LISTED, LedgerState.UNAVAILABLE)
+
+
+class LedgerTables:
+    """`ports.Ledger` on a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
+        """See `ports.Ledger`."""
+        with writing(self._engine) as connection:
+            return take_lease(connection, mailbox_id, run_id, window, now)
+
+    def check_lease(self, lease: Lease) -> None:
+        """Raise FencedError where a newer run took over."""
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+
+    def open_generation(
+        self, lease: Lease, folder: str, uidvalidity: int, now: dt.datetime
+    ) -> Generation:
+        """See `ports.Ledger`."""
+        table = sync_generations
+        mine = (table.c.mailbox_id == lease.mailbox_id, table.c.folder == folder)
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            latest = connection.execute(
+                select(func.coalesce(func.max(table.c.generation), 0)).where(*mine)
+            ).scalar_one()
+            connection.execute(
+                insert_into(connection, table)
+                .values(
+                    mailbox_id=lease.mailbox_id,
+                    folder=folder,
+                    generation=latest + 1,
+                    uidvalidity=uidvalidity,
+                    first_seen_at=now,
+                    last_seen_at=now,
+                )
+                .on_conflict_do_update(
+                    index_elements=["mailbox_id", "folder", "uidvalidity"],
+                    set_={"last_seen_at": now},
+                )
+            )
+            row = connection.execute(
+                select(table).where(*mine, table.c.uidvalidity == uidvalidity)
+            ).one()
+        return Generation(row.generation_id, row.mailbox_id, folder, row.generation, uidvalidity)
+
+    def find_generation(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
+        """The generation of a uidvalidity, None where it was never read."""
+        table = sync_generations
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(table).where(
+                    table.c.mailbox_id == mailbox_id,
+                    table.c.folder == folder,
+                    table.c.uidvalidity == uidvalidity,
+                )
+            ).first()
+        if row is None:
+            return None
+        return Generation(row.generation_id, mailbox_id, folder, row.generation, uidvalidity)
+
+    def read_entries(
+        self, generation_id: int, uid_low: int, uid_high: int | None
+    ) -> Mapping[int, LedgerEntry]:
+        """See `ports.Ledger`."""
+        table = sync_ledger
+        conditions = [table.c.generation_id == generation_id, table.c.uid >= uid_low]
+        if uid_high is not None:
+            conditions.append(table.c.uid <= uid_high)
+        columns = (table.c.uid, table.c.state, table.c.internaldate, table.c.size_bytes)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*columns, table.c.batch_id).where(*conditions))
+            return {
+                uid: LedgerEntry(uid, LedgerState(state), internaldate, size, batch_id)
+                for uid, state, internaldate, size, batch_id in rows
+            }
+
+    def write_listing(
+        self,
+        lease: Lease,
+        generation_id: int,
+        listed: Sequence[ListedMessage],
+        outside: Sequence[ListedMessage],
+        adopted: Sequence[int],
+        now: dt.datetime,
+    ) -> None:
+        """See `ports.Ledger`."""
+        rows = [
+            *_listing_rows(listed, LedgerState.LISTED, lease.batch_id),
+            *_listing_rows(outside, LedgerState.OUTSIDE, None),
+        ]
+        for row in rows:
+            row |= {"generation_id": generation_id, "updated_at": now}
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            if rows:
+                connection.execute(
+                    insert_into(connection, sync_ledger).on_conflict_do_nothing(), rows
+                )
+            for uids in chunked(list(adopted)):
+                self._adopt(connection, lease, generation_id, uids, now)
+
+    def _adopt(
+        self,
+        connection: Connection,
+        lease: Lease,
+        generation_id: int,
+        uids: list[int],
+        now: dt.datetime,
+    ) -> None:
+        """Take rows into this batch; what waits in quarantine is read and judged afresh."""
+        ledger, staged = sync_ledger, staged_messages
+        here = (staged.c.generation_id == generation_id, staged.c.uid.in_(uids))
+        connection.execute(delete(staged).where(*here, staged.c.disposition == "quarantined"))
+        connection.execute(update(staged).where(*here).values(batch_id=lease.batch_id))
+        is_staged = (
+            select(staged.c.uid)
+            .where(staged.c.generation_id == ledger.c.generation_id, staged.c.uid == ledger.c.uid)
+            .exists()
+        )
+        connection.execute(
+            update(ledger)
+            .where(ledger.c.generation_id == generation_id, ledger.c.uid.in_(uids))
+            .values(
+                batch_id=lease.batch_id,
+                state=case((is_staged, LedgerState.STAGED.value), else_=LedgerState.LISTED.value),
+                updated_at=now,
+            )
+        )
+
+    def write_counts(
+        self, lease: Lease, generation_id: int, listed: int, already_covered: int
+    ) -> None:
+        """See `ports.Ledger`."""
+        counts = {"listed": listed, "already_covered": already_covered}
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            connection.execute(
+                insert_into(connection, sync_run_folders)
+                .values(run_id=lease.run_id, generation_id=generation_id, **counts)
+                .on_conflict_do_update(index_elements=["run_id", "generation_id"], set_=counts)
+            )
+
+    def plan_rows(self, lease: Lease, generation_id: int) -> Iterator[tuple[int, int]]:
+        """See `ports.Ledger`."""
+        table = sync_ledger
+        statement = self._to_read(lease, generation_id).order_by(table.c.uid.desc())
+        with reading(self._engine) as connection:
+            yield from ((uid, size_bytes) for uid, size_bytes in connection.execute(statement))
+
+    def open_uids(
+        self, lease: Lease, generation_id: int, uid_low: int, uid_high: int
+    ) -> Sequence[tuple[int, int]]:
+        """See `ports.Ledger`."""
+        table = sync_ledger
+        statement = self._to_read(lease, generation_id).where(
+            table.c.uid.between(uid_low, uid_high)
+        )
+        with reading(self._engine) as connection:
+            return [tuple(row) for row in connection.execute(statement.order_by(table.c.uid))]
+
+    @staticmethod
+    def _to_read(lease: Lease, generation_id: int) -> Any:
+        table = sync_ledger
+        return select(table.c.uid, table.c.size_bytes).where(
+            table.c.generation_id == generation_id,
+            table.c.batch_id == lease.batch_id,
+            or_(*(table.c.state == state for state in _OPEN)),
+        )
+
+    def write_absent(
+        self,
+        lease: Lease,
+        generation_id: int,
+        vanished: Sequence[int],
+        unavailable: Mapping[int, str],
+        now: dt.datetime,
+    ) -> None:
+        """See `ports.Ledger`."""
+        ends: list[tuple[int, LedgerState, str]] = [
+            (uid, LedgerState.VANISHED, "absent by two independent answers") for uid in vanished
+        ]
+        ends += [(uid, LedgerState.UNAVAILABLE, text) for uid, text in unavailable.items()]
+        table = sync_ledger
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            for uid, state, reason in ends:
+                connection.execute(
+                    update(table)
+                    .where(table.c.generation_id == generation_id, table.c.uid == uid)
+                    .values(
+                        state=state.value,
+                        reason=reason,
+                        attempts=table.c.attempts + 1,
+                        batch_id=lease.batch_id,
+                        updated_at=now,
+                    )
+                )
+
+    def certificate(self, run_id: str) -> Certificate:
+        """See `ports.Ledger`."""
+        with reading(self._engine) as connection:
+            return count_certificate(connection, run_id)
+
+    def finish_run(self, lease: Lease, state: str, now: dt.datetime) -> Certificate:
+        """See `ports.Ledger`."""
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            return finish_run(connection, lease, state, now)
+
+    def read_run(self, run_id: str) -> Mapping[str, Any]:
+        """See `ports.Ledger`."""
+        with reading(self._engine) as connection:
+            return read_run_row(connection, run_id)
+
+
+def _listing_rows(
+    messages: Iterable[ListedMessage], state: LedgerState, batch_id: str | None
+) -> Iterator[dict[str, Any]]:
+    for message in messages:
+        yield {
+            "uid": message.uid,
+            "state": state.value,
+            "internaldate": message.internaldate,
+            "size_bytes": message.size_bytes,
+            "batch_id": batch_id,
+        }
+
+
+__all__ = ["LedgerTables"]
