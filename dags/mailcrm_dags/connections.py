@@ -1,0 +1,45 @@
+"""Credentials out of Airflow Connections, wherever Airflow keeps those."""
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from mailcrm.errors import CredentialError, ImapCredentialError, SmtpCredentialError
+from mailcrm.records import Credential, Direction
+
+__all__ = ["AirflowCredentials"]
+
+_ERRORS: dict[Direction, type[ImapCredentialError] | type[SmtpCredentialError]] = {
+    Direction.IMAP: ImapCredentialError,
+    Direction.SMTP: SmtpCredentialError,
+}
+
+
+class AirflowCredentials:
+    """`mailcrm.ports.CredentialStore` over the Connections `mailbox_<id>_imap` and `_smtp`.
+
+    Only login and password are taken; hosts and ports come from the registry. Inside a task
+    Airflow masks the password in every log.
+    """
+
+    def read_credential(self, mailbox_id: str, direction: Direction) -> Credential:
+        """Read one direction's credential.
+
+        Raises:
+            ImapCredentialError, SmtpCredentialError: no such Connection, or a field is empty.
+        """
+        conn_id = f"mailbox_{mailbox_id}_{direction.value}"
+        try:
+            connection = Connection.get(conn_id)
+        except AirflowNotFoundException:
+            raise _missing(
+                mailbox_id, direction, f"there is no Airflow Connection {conn_id}"
+            ) from None
+        for name in ("login", "password"):
+            if not getattr(connection, name):
+                reason = f"the Airflow Connection {conn_id} has no {name}"
+                raise _missing(mailbox_id, direction, reason)
+        return Credential(username=connection.login, password=connection.password)
+
+
+def _missing(mailbox_id: str, direction: Direction, reason: str) -> CredentialError:
+    return _ERRORS[direction](mailbox_id=mailbox_id, reason=reason)

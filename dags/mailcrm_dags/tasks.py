@@ -1,0 +1,160 @@
+"""The tasks of a mailbox's DAG: each calls one service, and passes on ids and counts only.
+
+Services are imported inside the functions: DAG files import this module whenever they are
+parsed, and the services' libraries cost more than the parsing itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from mailcrm.errors import SettingsError, UnknownMailboxError
+from mailcrm.records import Direction, FolderSlice, Lease
+from mailcrm_dags.connections import AirflowCredentials
+from mailcrm_dags.form import read_folders, read_midnight
+
+if TYPE_CHECKING:
+    from mailcrm.services.wiring import Services
+
+__all__ = ["check", "explain_problem", "fetch", "match", "plan", "publish", "verify"]
+
+Result = TypeVar("Result")
+
+LEASE_KEY = "lease"
+LABEL_LENGTH = 120
+
+
+def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
+    """Log in once to this direction's server and check what syncing needs of it.
+
+    Red with the server's own words and what to change. A refused login is not tried again.
+    """
+    from mailcrm.services.verify import raise_unless_ok, run_verify
+
+    asked = Direction(direction)
+
+    def run(services: "Services") -> dict[str, Any]:
+        _require_active(services, mailbox_id)
+        result = run_verify(services, mailbox_id, [asked])[asked]
+        raise_unless_ok(mailbox_id, result)
+        return {"state": result.state.value, "stage": result.stage}
+
+    return _with_services(run)
+
+
+def plan(mailbox_id: str) -> list[dict[str, Any]]:
+    """List the window on the server, compare with the ledger, and slice what is new.
+
+    One slice is one fetch task. No slice: nothing new, and everything after this is skipped.
+    """
+    from mailcrm.services.plan import run_plan
+
+    context = get_current_context()
+    params = context["params"]
+    # Airflow's run ids are unique within a DAG; ours are unique over all mailboxes.
+    run_id = f"{mailbox_id}/{context['run_id']}"
+    since, until = read_midnight(params, "since"), read_midnight(params, "until")
+    result = _with_services(
+        lambda services: run_plan(services, mailbox_id, run_id, since, until, read_folders(params))
+    )
+    context["ti"].xcom_push(key=LEASE_KEY, value=asdict(result.lease))
+    return [{"label": _label(part), **asdict(part)} for part in result.slices]
+
+
+def fetch(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Read one slice of one folder, parse it, and stage it. Harms no other slice."""
+    from mailcrm.services.fetch import run_fetch
+
+    values = {name: value for name, value in part.items() if name != "label"}
+    folder_slice, lease = FolderSlice(**values), _lease()
+    return _counts(_with_services(lambda s: run_fetch(s, lease, folder_slice)))
+
+
+def match() -> dict[str, Any]:
+    """Recognise duplicates, join conversations, and decide which contacts took part.
+
+    Runs once every slice is done and at least one came through.
+    """
+    from mailcrm.services.match import run_match
+
+    lease = _lease()
+    return _counts(_with_services(lambda services: run_match(services, lease)))
+
+
+def check() -> dict[str, Any]:
+    """Take unfit rows into quarantine and validate the staged batch (Great Expectations)."""
+    from mailcrm.services.check import run_check
+
+    lease = _lease()
+    report = _with_services(lambda services: run_check(services, lease))
+    return {
+        "checks": len(report.results),
+        "failed": list(report.failed),
+        "held": report.held,
+    }
+
+
+def publish() -> dict[str, Any]:
+    """Publish exactly the batch that passed, in one transaction, and close the certificate.
+
+    Red after publishing when messages are still open: the next run repairs that.
+    """
+    from mailcrm.services.publish import run_publish
+
+    lease = _lease()
+    summary = _with_services(lambda services: run_publish(services, lease))
+    certificate = summary.certificate
+    return {
+        "run_id": lease.run_id,
+        "batch_id": lease.batch_id,
+        "state": summary.state,
+        "listed": certificate.total("listed"),
+        "published": certificate.total("published"),
+        "duplicate": certificate.total("duplicate"),
+        "quarantined": certificate.total("quarantined"),
+    }
+
+
+def explain_problem(where: str, problem: str) -> None:
+    """Fail with what is wrong in the registry; nothing else can be done for this entry."""
+    raise SettingsError(where=where, problem=problem)
+
+
+def _with_services(run: "Callable[[Services], Result]") -> Result:
+    from mailcrm.services.wiring import open_services
+
+    with open_services(credentials=AirflowCredentials()) as services:
+        return run(services)
+
+
+def _require_active(services: "Services", mailbox_id: str) -> None:
+    try:
+        mailbox = services.registry.read_mailbox(mailbox_id)
+    except UnknownMailboxError as error:
+        raise AirflowSkipException(f"{error}; nothing to do") from None
+    if mailbox.state.value != "active":
+        raise AirflowSkipException(
+            f"mailbox {mailbox_id} is {mailbox.state.value}; "
+            f"`mailcrm mailbox resume {mailbox_id}` starts it again"
+        )
+
+
+def _lease() -> Lease:
+    # Pulled, not passed: an edge from plan would count as a success in match's trigger rule.
+    values = get_current_context()["ti"].xcom_pull(task_ids="plan", key=LEASE_KEY)
+    return Lease(**values)
+
+
+def _label(part: FolderSlice) -> str:
+    return f"{part.folder} uid {part.uid_low}-{part.uid_high}"[:LABEL_LENGTH]
+
+
+def _counts(result: Any) -> dict[str, Any]:
+    """A result record as plain values, without texts from mail."""
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in asdict(result).items()
+    }
