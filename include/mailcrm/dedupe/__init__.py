@@ -1,0 +1,20 @@
+"""Stage 4: which message this is, and which conversation it belongs to. Pure functions.
+
+`plan_identity` gathers what tells one message from another while it is at hand;
+`decide_identities` names each staged row's message; `plan_conversations` joins messages.
+"""
+
+from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
+from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id
+from mailcrm.dedupe.identity import decide_identities, plan_identity
+
+__all__ = [
+    "US",
+    "canonical_message_id",
+    "conversation_ids",
+    "conversation_people",
+    "decide_identities",
+    "hash_id",
+    "plan_conversations",
+    "plan_identity",
+]

@@ -1,0 +1,185 @@
+"""Conversations: which messages belong together.
+
+Two messages belong together when they share a message id (their own or a referenced one) and a
+participant; we ourselves count only where we wrote. Applied until nothing changes, this gives the
+same conversations in whatever order mail arrives, and a stranger who names a foreign message id
+joins nothing.
+
+Source: J. Zawinski, Message threading (1997), without the tree.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailcrm.dedupe.hashes import derive_key, message_id_key
+from mailcrm.records import ConversationLink, ConversationPlan, Participant
+from mailcrm.records.addresses import normalise_address
+
+__all__ = ["US", "conversation_people", "plan_conversations"]
+
+US = "us"
+
+
+@dataclass(slots=True)
+class _Group:
+    """Messages that belong together so far; `people` None takes everybody."""
+
+    links: list[ConversationLink]
+    known: set[str]
+    ids: set[str]
+    people: set[str] | None
+
+
+def conversation_people(participants: Iterable[Participant], own: frozenset[str]) -> frozenset[str]:
+    """The participants by whom two messages can be seen to belong together.
+
+    Args:
+        participants: Of one message, or of all messages of a conversation.
+        own: Our addresses, lower-case.
+
+    Returns:
+        Normalised addresses that are not ours, and "us" where one of ours is in From.
+    """
+    people = set()
+    for participant in participants:
+        address = normalise_address(participant.address)
+        if address not in own:
+            people.add(address)
+        elif participant.role == "from":
+            people.add(US)
+    people.discard("")
+    return frozenset(people)
+
+
+def plan_conversations(
+    links: Sequence[ConversationLink],
+    known: Mapping[str, str],
+    known_people: Mapping[str, frozenset[str]] | None = None,
+) -> ConversationPlan:
+    """Join new messages with each other and with known conversations.
+
+    Args:
+        links: The new messages, in any order; their `addresses` are `conversation_people`.
+        known: Conversation by id hash, for the hashes that the links name.
+        known_people: `conversation_people` by known conversation; one that is missing here takes
+            everybody who shares an id with it.
+
+    Returns:
+        The conversation of each new message, the conversation of each id that now belongs to
+        one, and merges as old -> new key. Of merged conversations the smallest key stays; a new
+        one's key comes from its smallest message_key.
+    """
+    groups = _close(_start_groups(links, known, known_people or {}))
+    plan = ConversationPlan({}, {}, {})
+    for group in groups:
+        if group.links:
+            _write_group(plan, group, known)
+    for link in links:  # whoever owns an id has it, whatever others claimed; a conflict does not
+        if link.message_key == message_id_key(link.id_hash):
+            plan.members[link.id_hash] = plan.of_message[link.message_key]
+    return plan
+
+
+def _start_groups(
+    links: Sequence[ConversationLink],
+    known: Mapping[str, str],
+    known_people: Mapping[str, frozenset[str]],
+) -> list[_Group]:
+    ids_of_known: dict[str, set[str]] = defaultdict(set)
+    for id_hash, key in known.items():
+        ids_of_known[key].add(id_hash)
+    groups = []
+    for key, ids in sorted(ids_of_known.items()):
+        people = known_people.get(key)
+        groups.append(_Group([], {key}, ids, None if people is None else set(people)))
+    for link in sorted(links, key=lambda one: (one.id_hash, one.message_key)):
+        ids = {link.id_hash, *link.reference_hashes}
+        groups.append(_Group([link], set(), ids, set(link.addresses)))
+    return groups
+
+
+class _Forest:
+    """Groups that are joined step by step (union-find, the larger one takes the smaller)."""
+
+    def __init__(self, groups: list[_Group]) -> None:
+        self.groups = groups
+        self.parents = list(range(len(groups)))
+
+    def root(self, index: int) -> int:
+        while self.parents[index] != index:
+            self.parents[index] = self.parents[self.parents[index]]
+            index = self.parents[index]
+        return index
+
+    def join(self, one: int, two: int) -> bool:
+        one, two = self.root(one), self.root(two)
+        if one == two:
+            return False
+        if len(self.groups[one].ids) < len(self.groups[two].ids):
+            one, two = two, one
+        keep, drop = self.groups[one], self.groups[two]
+        self.parents[two] = one
+        keep.links += drop.links
+        keep.known |= drop.known
+        keep.ids |= drop.ids
+        keep.people = None if keep.people is None or drop.people is None else keep.people
+        if keep.people is not None and drop.people is not None:
+            keep.people |= drop.people
+        return True
+
+    def join_acquainted(self, indexes: list[int]) -> bool:
+        """Join those of the groups that share a person; whether any were."""
+        first_with: dict[str, int] = {}
+        changed = False
+        for index in indexes:
+            people = self.groups[self.root(index)].people
+            if people is None:
+                joined = [self.join(index, other) for other in indexes]
+                return any(joined)
+            for person in tuple(people):
+                changed |= self.join(first_with.setdefault(person, index), index)
+        return changed
+
+    def roots(self) -> list[_Group]:
+        return [self.groups[i] for i, parent in enumerate(self.parents) if i == parent]
+
+
+def _close(groups: list[_Group]) -> list[_Group]:
+    """Join groups that share an id and a person until none are left to join."""
+    forest = _Forest(groups)
+    claims: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        for id_hash in group.ids:
+            claims[id_hash].append(index)
+    shared = [indexes for indexes in claims.values() if len(indexes) > 1]
+    changed = True
+    while changed:
+        changed = False
+        for place, indexes in enumerate(shared):
+            roots = list({forest.root(i): None for i in indexes})
+            if len(roots) > 1:
+                changed |= forest.join_acquainted(roots)
+                shared[place] = roots
+        shared = [indexes for indexes in shared if len(indexes) > 1]
+    return sorted(forest.roots(), key=_group_name)
+
+
+def _group_name(group: _Group) -> str:
+    return min(group.known) if group.known else _smallest_key(group)
+
+
+def _smallest_key(group: _Group) -> str:
+    return min((link.message_key for link in group.links), default="")
+
+
+def _write_group(plan: ConversationPlan, group: _Group, known: Mapping[str, str]) -> None:
+    key = min(group.known) if group.known else derive_key("conversation", _smallest_key(group))
+    for old in group.known - {key}:
+        plan.merges[old] = key
+    for link in group.links:
+        plan.of_message[link.message_key] = key
+        for id_hash in (link.id_hash, *link.reference_hashes):
+            holder = known.get(id_hash)
+            if holder is None or holder in group.known:
+                plan.members.setdefault(id_hash, key)
