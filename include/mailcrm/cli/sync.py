@@ -1,0 +1,154 @@
+"""`verify`, `preview`, `run` and `status`: a mailbox's sync."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailcrm.cli.options import AsJson, MailboxId, Since, Until, check_window
+from mailcrm.cli.output import EXIT_FAILED, EXIT_FINE, Reply, know, wants_json
+
+if TYPE_CHECKING:
+    from mailcrm.records import VerifyResult
+
+__all__ = ["add_commands", "verification_fields"]
+
+Folders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--folder", metavar="NAME", help="Only this folder (repeatable). Default: the mailbox's."
+    ),
+]
+OptionalMailboxId = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="One mailbox. Default: all.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands into the tree."""
+    for command in (verify, preview, run, status):
+        app.command()(command)
+
+
+def verify(
+    context: typer.Context,
+    mailbox_id: MailboxId,
+    imap: Annotated[bool, typer.Option("--imap", help="Only reading.")] = False,
+    smtp: Annotated[bool, typer.Option("--smtp", help="Only sending.")] = False,
+    as_json: AsJson = False,
+) -> Reply:
+    """Verify reading and sending apart; at most one login each, nothing is read or sent."""
+    from mailcrm.cli.show import show_verification
+    from mailcrm.records import Direction, VerifyState
+    from mailcrm.services.verify import run_verify
+    from mailcrm.services.wiring import open_services
+
+    know(context, mailbox=mailbox_id, imap=None, smtp=None, round_trip=None)
+    asked = {Direction.IMAP: imap, Direction.SMTP: smtp}
+    directions = [d for d in Direction if asked[d]] or list(Direction)
+    with open_services() as services:
+        found = run_verify(services, mailbox_id, directions)
+    document: dict[str, object] = {"mailbox": mailbox_id}
+    for direction in Direction:
+        result = found.get(direction)
+        document[direction.value] = None if result is None else verification_fields(result)
+    document["round_trip"] = None
+    is_fine = all(result.state is VerifyState.OK for result in found.values())
+    return Reply(
+        document,
+        lambda console: show_verification(console, document),
+        EXIT_FINE if is_fine else EXIT_FAILED,
+    )
+
+
+def verification_fields(result: "VerifyResult") -> dict[str, object]:
+    """One direction of `verify --json`: exactly the stable keys."""
+    return {
+        "state": result.state.value,
+        "stage": result.stage,
+        "host": result.host,
+        "port": result.port,
+        "encryption": result.encryption.value,
+        "code": result.code,
+        "server_text": result.server_text,
+        "advice": result.advice,
+    }
+
+
+def preview(
+    context: typer.Context,
+    mailbox_id: MailboxId,
+    since: Since = None,
+    until: Until = None,
+    folders: Folders = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Count what a run of this window would meet, per folder, before anything is read."""
+    know(context, mailbox=mailbox_id)
+    check_window(context, since, until)
+    from mailcrm.cli.show import show_preview
+    from mailcrm.services.preview import run_preview
+    from mailcrm.services.wiring import open_services
+
+    with open_services() as services:
+        found = run_preview(services, mailbox_id, since, until, _folders(folders))
+    names = ("messages", "size_bytes", "already_covered")
+    rows = [{"folder": f.folder, **{n: getattr(f, n) for n in names}} for f in found.folders]
+    document: dict[str, object] = {
+        "mailbox": mailbox_id,
+        "window": {"since": found.window.since, "until": found.window.until},
+        "folders": rows,
+        "totals": {name: sum(getattr(f, name) for f in found.folders) for name in names},
+    }
+    return Reply(document, lambda console: show_preview(console, document))
+
+
+def run(
+    context: typer.Context,
+    mailbox_id: MailboxId,
+    since: Since = None,
+    until: Until = None,
+    folders: Folders = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Run the whole pipeline once and print the certificate.
+
+    Reads, recognises duplicates, matches, checks and publishes the window. Exits 0 also when only
+    sending is broken; 1 when nothing could be published or something is still open.
+    """
+    know(context, mailbox=mailbox_id)
+    check_window(context, since, until)
+    from mailcrm.cli.progress import follow
+    from mailcrm.cli.show import show_run
+    from mailcrm.services.run import run_mailbox
+    from mailcrm.services.wiring import open_services
+
+    with open_services() as services, follow(quiet=wants_json(context)) as progress:
+        report = run_mailbox(
+            services, mailbox_id, since, until, _folders(folders), progress=progress
+        )
+    document = report.to_json()
+    return Reply(
+        document,
+        lambda console: show_run(console, document),
+        EXIT_FINE if report.is_fine else EXIT_FAILED,
+        report.failure,
+    )
+
+
+def status(
+    context: typer.Context, mailbox_id: OptionalMailboxId = None, as_json: AsJson = False
+) -> Reply:
+    """Show health, coverage, the last run, open reviews and quarantine."""
+    from mailcrm.cli.show import show_status
+    from mailcrm.services.status import read_status
+    from mailcrm.services.wiring import open_services
+
+    if mailbox_id is not None:
+        know(context, mailbox=mailbox_id)
+    with open_services() as services:
+        document = read_status(services, mailbox_id)
+    return Reply(document, lambda console: show_status(console, document))
+
+
+def _folders(named: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(named) if named else None
