@@ -1,11 +1,15 @@
-"""The one encoder between text that others wrote and our logs, errors and pages."""
+"""Between text that others wrote and our logs, errors and pages: one encoder, one scrubber."""
 
+import base64
+import json
 import unicodedata
+from urllib.parse import quote, quote_plus
 
-__all__ = ["MAX_TEXT_CHARS", "escape_text"]
+__all__ = ["MAX_TEXT_CHARS", "escape_text", "hide_secrets"]
 
 MAX_TEXT_CHARS = 200
 _ELLIPSIS = "…"
+_SHORTEST_FRAGMENT = 4
 # Control, format (bidi marks, zero width), surrogate, private and unassigned characters, and the
 # two separators that some viewers take for a line end.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -50,3 +54,47 @@ def _escape(character: str) -> str:
     if point <= 0xFF:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def hide_secrets(text: str, username: str, password: str) -> str:
+    """Take a secret out of what a server said, in every form in which it was or could be sent.
+
+    Servers echo commands. There is no shortest length: a one-letter password is hidden too, at
+    the price of a text that is hard to read.
+
+    Args:
+        text: The server's words, before escaping or capping.
+        username: Hidden only inside encoded logins, where the secret stands beside it.
+        password: The secret; where it is empty the text stays as it is.
+
+    Returns:
+        The text with each form (plain, base64 alone, as AUTH PLAIN and at any offset, URL,
+        escaped) replaced by three asterisks.
+    """
+    for form in _secret_forms(username, password):
+        text = text.replace(form, "***")
+    return text
+
+
+def _secret_forms(username: str, password: str) -> list[str]:
+    if not password:
+        return []
+    raw = password.encode("utf-8", "surrogatepass")
+    login = username.encode("utf-8", "surrogatepass")
+    forms = {password, quote(raw, safe=""), quote_plus(raw), repr(password)[1:-1]}
+    forms |= {password.replace("\\", "\\\\").replace('"', '\\"'), json.dumps(password)[1:-1]}
+    forms |= {raw.decode("latin-1")}
+    forms |= {_base64(raw), _base64(b"\0" + login + b"\0" + raw)}
+    forms |= {_base64(b"user=" + login + b"\x01auth=Bearer " + raw + b"\x01\x01")}
+    forms |= {form.rstrip("=") for form in forms}
+    for offset in range(3):
+        # Only characters that the secret alone decides: those beside it depend on neighbours.
+        inner = _base64(b"\0" * offset + raw + b"\0\0")[-(-offset * 8 // 6) :]
+        inner = inner[: (len(raw) * 8 - (-offset * 8 % 6)) // 6]
+        if len(inner) >= _SHORTEST_FRAGMENT:
+            forms.add(inner)
+    return sorted((form for form in forms if form), key=len, reverse=True)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
