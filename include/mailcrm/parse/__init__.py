@@ -1,0 +1,12 @@
+"""Stage 3: bytes to a message record. Never raises, never loses a message.
+
+The way of a message: `fields` splits the header block, `structure` walks the MIME parts on
+offsets, `body` chooses and decodes the text, `addresses`, `dates` and `ids` read the structured
+fields, `words` the encoded ones, `kinds` and `bounces` say what kind of message it is, `quotes`
+separates new text from history. `message` puts it together; `text` is the gateway of every string.
+"""
+
+from mailcrm.parse.message import parse_message
+from mailcrm.parse.truth import compare_truth
+
+__all__ = ["compare_truth", "parse_message"]

@@ -1,0 +1,171 @@
+"""Bytes to a message record: the stage's one entry."""
+
+import datetime as dt
+
+from mailcrm.parse.addresses import parse_addresses
+from mailcrm.parse.body import read_body
+from mailcrm.parse.dates import choose_date
+from mailcrm.parse.fields import ADDRESS_VALUE_CAP, VALUE_CAP, HeaderBlock, split_fields
+from mailcrm.parse.ids import parse_message_id, parse_references
+from mailcrm.parse.kinds import classify_kind
+from mailcrm.parse.quotes import split_new_text
+from mailcrm.parse.structure import walk_parts
+from mailcrm.parse.text import clean_line
+from mailcrm.parse.words import decode_raw, decode_value
+from mailcrm.records.message import ParsedMessage, Participant
+
+KEPT_HEADERS = (
+    "reply-to", "sender", "return-path", "errors-to", "x-original-from", "x-original-sender",
+    "list-post", "list-unsubscribe", "precedence", "auto-submitted", "feedback-id",
+    "x-autoreply", "x-autorespond", "x-auto-response-suppress", "x-failed-recipients",
+    "delivered-to", "x-original-to", "x-forwarded-to", "x-forwarded-for", "thread-index",
+    "thread-topic", "x-gm-thrid", "user-agent", "x-mailer", "organization",
+    "x-mailcrm-test",
+)  # fmt: skip
+_ROLES = (
+    ("from", "from"), ("sender", "sender"), ("reply_to", "reply-to"), ("to", "to"),
+    ("cc", "cc"), ("bcc", "bcc"),
+)  # fmt: skip
+_SINGLE = ("from", "subject", "date", "message-id")
+_PARTIAL = frozenset(
+    (
+        "addresses_capped", "boundary_absent", "boundary_missing", "charset_unknown",
+        "charset_wrong", "encoding_damaged", "encoding_unknown", "headers_capped",
+        "header_value_capped", "parser_failed", "parts_capped", "parts_too_deep",
+        "raw_capped", "text_capped",
+    )
+)  # fmt: skip
+
+
+def parse_message(
+    raw: bytes,
+    internaldate: dt.datetime | None,
+    size_bytes: int | None = None,
+    now: dt.datetime | None = None,
+) -> ParsedMessage:
+    """Parse a message's bytes; never raises and never loses the message.
+
+    Args:
+        raw: The message as the server gave it, or its beginning where it was capped.
+        internaldate: The server's arrival time (aware), None where unknown.
+        size_bytes: The message's whole size where `raw` is only its beginning.
+        now: The time to fall back to where no other is known (aware).
+
+    Returns:
+        The record; `defects` name what was odd. `partial` is true where something of the message
+        could not be decoded or was beyond a cap.
+    """
+    try:
+        return _parse(raw, internaldate, size_bytes, now)
+    except Exception:  # the promise: a message is never lost to an oversight of ours
+        return _salvage(raw, internaldate, size_bytes, now)
+
+
+def _parse(
+    raw: bytes, internaldate: dt.datetime | None, size_bytes: int | None, now: dt.datetime | None
+) -> ParsedMessage:
+    size = len(raw) if size_bytes is None else max(size_bytes, len(raw))
+    capped = size > len(raw)
+    if b"\n" not in raw and b"\r" in raw:
+        raw = raw.replace(b"\r", b"\n")
+    header = split_fields(raw, 0, len(raw), top=True)
+    structure = walk_parts(raw, header, len(raw))
+    body = read_body(raw, structure)
+    hint = structure.parameters.get("charset", "")
+    sent_at, source, date_defects = choose_date(header, internaldate, now)
+    participants, address_defects = _participants(header, hint)
+    defects = dict.fromkeys((*header.defects, *date_defects, *address_defects, *body.defects))
+    for name in _SINGLE:
+        if len(header.values.get(name, ())) > 1:
+            defects[f"duplicate_{name.replace('-', '_')}"] = None
+    if capped:
+        defects["raw_capped"] = None
+    if any(len(value) > VALUE_CAP for value in header.values.get("subject", ())):
+        defects["header_value_capped"] = None
+    list_id = _text(header, "list-id", hint)
+    return ParsedMessage(
+        message_id=parse_message_id(_text(header, "message-id", hint)),
+        subject=_text(header, "subject", hint),
+        sent_at=sent_at,
+        sent_at_source=source,
+        participants=participants,
+        body_text=body.text,
+        new_text=split_new_text(body.text),
+        size_bytes=size,
+        kind=classify_kind(header),
+        attachments=body.attachments,
+        in_reply_to=parse_references(_raw_text(header, "in-reply-to")),
+        references=parse_references(_raw_text(header, "references")),
+        list_id=_list_id(list_id),
+        auth_results=tuple(
+            clean_line(decode_raw(value[:VALUE_CAP]))
+            for value in header.values.get("authentication-results", ())[:50]
+        ),
+        headers=_kept_headers(header, hint),
+        defects=tuple(defects),
+        partial=not _PARTIAL.isdisjoint(defects),
+    )
+
+
+def _salvage(
+    raw: bytes, internaldate: dt.datetime | None, size_bytes: int | None, now: dt.datetime | None
+) -> ParsedMessage:
+    """The least that can be said of a message on which the parser itself failed."""
+    sent_at, source, _ = choose_date(HeaderBlock({}, 0, ()), internaldate, now)
+    return ParsedMessage(
+        message_id=None,
+        subject="",
+        sent_at=sent_at,
+        sent_at_source=source,
+        participants=(),
+        body_text="",
+        new_text="",
+        size_bytes=len(raw) if size_bytes is None else size_bytes,
+        kind="person",
+        defects=("parser_failed",),
+        partial=True,
+    )
+
+
+def _participants(
+    header: HeaderBlock, hint: str
+) -> tuple[tuple[Participant, ...], tuple[str, ...]]:
+    out: list[Participant] = []
+    defects: dict[str, None] = {}
+    for role, name in _ROLES:
+        position = 0
+        for raw in header.values.get(name, ()):
+            found = parse_addresses(decode_raw(raw[:ADDRESS_VALUE_CAP], hint))
+            if len(found.entries) < found.total or len(raw) > ADDRESS_VALUE_CAP:
+                defects["addresses_capped"] = None
+            if found.malformed:
+                defects[f"malformed_{role}"] = None
+            for display_name, address in found.entries:
+                out.append(Participant(role, position, address, display_name))
+                position += 1
+        if role == "from" and position != 1:
+            defects["multiple_from" if position else "from_missing"] = None
+    return tuple(out), tuple(defects)
+
+
+def _raw_text(header: HeaderBlock, name: str) -> str:
+    value = header.first(name)
+    return decode_raw(value[:VALUE_CAP]) if value else ""
+
+
+def _text(header: HeaderBlock, name: str, hint: str) -> str:
+    value = header.first(name)
+    return clean_line(decode_value(value[:VALUE_CAP], hint)) if value else ""
+
+
+def _list_id(value: str) -> str | None:
+    """The identifier between the last angle brackets (RFC 2919 §3), lower-case."""
+    inner = value.rpartition("<")[2].partition(">")[0] if "<" in value else value
+    return clean_line(inner.lower(), 255) or None
+
+
+def _kept_headers(header: HeaderBlock, hint: str) -> dict[str, str]:
+    kept = {name: _text(header, name, hint)[:2_000] for name in KEPT_HEADERS if name in header.values}
+    if not header.values.get("from") or "from" in kept:
+        return kept
+    return kept
