@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     slice_messages: Annotated[
         int, Field(gt=0, description="Messages of one fetch task.")
     ] = 5000
+    slice_bytes: Annotated[
+        int, Field(gt=0, description="Bytes of one fetch task, unless one message is larger.")
+    ] = 512 * 1024 * 1024
     message_cap_bytes: Annotated[
         int, Field(gt=0, description="A larger message is read up to here and marked partial.")
     ] = 50 * 1024 * 1024

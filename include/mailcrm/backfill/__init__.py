@@ -5,6 +5,7 @@ HIGHESTMODSEQ only save work. Pure: values in, values out.
 """
 
 from mailcrm.backfill.coverage import Interval, merge_intervals
+from mailcrm.backfill.folders import resolve_folders
 from mailcrm.backfill.listing import ListingPlan, plan_absent, plan_listing, plan_unknown
 from mailcrm.backfill.slices import plan_chunks, plan_slices
 from mailcrm.backfill.windows import plan_search, plan_window, utc_midnight
@@ -20,5 +21,6 @@ __all__ = [
     "plan_slices",
     "plan_unknown",
     "plan_window",
+    "resolve_folders",
     "utc_midnight",
 ]

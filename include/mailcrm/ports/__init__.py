@@ -5,7 +5,7 @@
 """
 
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
-from mailcrm.ports.store import Contacts, Gate, Ledger, Publisher, Registry, Staging
+from mailcrm.ports.store import Contacts, Gate, Ledger, Overview, Publisher, Registry, Staging
 
 __all__ = [
     "Clock",
@@ -15,6 +15,7 @@ __all__ = [
     "Ledger",
     "MailReader",
     "MailServers",
+    "Overview",
     "Publisher",
     "Registry",
     "Staging",

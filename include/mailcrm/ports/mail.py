@@ -67,6 +67,10 @@ class MailReader(Protocol):
         """Uids in the examined folder that meet the criteria: ascending, unique, in range."""
         ...
 
+    def uid_anchors(self, step: int) -> Sequence[int]:
+        """Uids at sequence numbers 1, 1 + step, …: borders of windows of `step` messages."""
+        ...
+
     def fetch_listing(self, uids: Sequence[int]) -> Iterator[ListedMessage]:
         """INTERNALDATE and RFC822.SIZE of the uids, any order; absent ones are left out."""
         ...

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from mailcrm.records import (
     Certificate,
@@ -64,9 +64,7 @@ class Registry(Protocol):
 class Ledger(Protocol):
     """Leases, generations, the ledger itself, and runs. Every write checks the lease's token."""
 
-    def take_lease(
-        self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime
-    ) -> Lease:
+    def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
         """Start (or restart) a run: raise the mailbox's token at once, whoever holds it."""
         ...
 
@@ -95,6 +93,26 @@ class Ledger(Protocol):
         uids (known, open or outside before, inside now) with what is staged of them into this
         run's batch.
         """
+        ...
+
+    def find_generation(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
+        """The generation of a uidvalidity, None where it was never read."""
+        ...
+
+    def read_generation(self, generation_id: int) -> Generation:
+        """One generation by its id."""
+        ...
+
+    def write_problems(self, lease: Lease, problems: Sequence[str]) -> None:
+        """Add to the run what kept a whole folder from being read; such a run is not complete."""
+        ...
+
+    def has_staged(self, lease: Lease, generation_id: int) -> bool:
+        """Whether this batch already holds staged rows of the generation."""
+        ...
+
+    def read_window(self, lease: Lease) -> Window:
+        """The run's window, as it was planned."""
         ...
 
     def write_counts(
@@ -132,7 +150,7 @@ class Ledger(Protocol):
         """Store certificate and state of the run; coverage grows where the folder is complete."""
         ...
 
-    def read_run(self, run_id: str) -> Mapping[str, object]:
+    def read_run(self, run_id: str) -> Mapping[str, Any]:
         """One row of sync_runs as plain values.
 
         Raises:
@@ -200,9 +218,7 @@ class Staging(Protocol):
         """Decisions by outcome, all five always present."""
         ...
 
-    def quarantine_rows(
-        self, lease: Lease, rows: Sequence[Quarantined], now: dt.datetime
-    ) -> None:
+    def quarantine_rows(self, lease: Lease, rows: Sequence[Quarantined], now: dt.datetime) -> None:
         """Take rows out of the batch into quarantine, ledger included."""
         ...
 
@@ -226,8 +242,20 @@ class Contacts(Protocol):
 class Gate(Protocol):
     """Validates a staged batch."""
 
+    def start_import(self) -> None:
+        """Begin loading the check library in the background; it takes seconds."""
+        ...
+
     def check_batch(self, lease: Lease, window: Window, batch_hash: str) -> CheckReport:
         """Run every expectation on the batch's rows in the database."""
+        ...
+
+
+class Overview(Protocol):
+    """Read-only looks at what is stored, for people."""
+
+    def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:
+        """Coverage per folder, the last run, open reviews and quarantine, as plain values."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Rows of a batch on their way from fetch to publish."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailcrm.records.message import ParsedMessage, Participant
 
@@ -42,6 +42,10 @@ class StagedMessage:
     rule: str | None = None
     reason: str | None = None
     raw: bytes | None = None
+
+    def held(self, *, rule: str, reason: str, raw: bytes) -> "StagedMessage":
+        """The same message, quarantined with its raw bytes."""
+        return replace(self, disposition="quarantined", rule=rule, reason=reason, raw=raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,19 @@ class Certificate:
     def total(self, name: str) -> int:
         """The sum of one count over all folders; `name` is one of COUNT_NAMES."""
         return sum(getattr(folder, name) for folder in self.folders)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The folders as plain values, with the stable keys of `run --json`."""
+        return [
+            {
+                "folder": folder.folder,
+                "generation": folder.generation,
+                "uidvalidity": folder.uidvalidity,
+                **{name: getattr(folder, name) for name in COUNT_NAMES},
+                "balanced": folder.balanced,
+            }
+            for folder in self.folders
+        ]
 
     @property
     def balanced(self) -> bool:

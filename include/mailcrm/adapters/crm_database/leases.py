@@ -59,6 +59,7 @@ def _write_run(connection: Connection, lease: Lease, window: Window, now: dt.dat
         "state": "running",
         "batch_hash": None,
         "checks": None,
+        "problems": None,
         "started_at": now,
         "finished_at": None,
     }

@@ -8,7 +8,12 @@ from sqlalchemy import Connection, Engine, case, delete, func, or_, select, upda
 
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
 from mailcrm.adapters.crm_database.leases import check_lease, take_lease
-from mailcrm.adapters.crm_database.runs import count_certificate, finish_run, read_run_row
+from mailcrm.adapters.crm_database.runs import (
+    add_problems,
+    count_certificate,
+    finish_run,
+    read_run_row,
+)
 from mailcrm.adapters.crm_database.schema import (
     staged_messages,
     sync_generations,
@@ -89,6 +94,17 @@ class LedgerTables:
         if row is None:
             return None
         return Generation(row.generation_id, mailbox_id, folder, row.generation, uidvalidity)
+
+    def read_generation(self, generation_id: int) -> Generation:
+        """See `ports.Ledger`."""
+        table = sync_generations
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(table).where(table.c.generation_id == generation_id)
+            ).one()
+        return Generation(
+            generation_id, row.mailbox_id, row.folder, row.generation, row.uidvalidity
+        )
 
     def read_entries(
         self, generation_id: int, uid_low: int, uid_high: int | None
@@ -171,6 +187,30 @@ class LedgerTables:
                 .values(run_id=lease.run_id, generation_id=generation_id, **counts)
                 .on_conflict_do_update(index_elements=["run_id", "generation_id"], set_=counts)
             )
+
+    def write_problems(self, lease: Lease, problems: Sequence[str]) -> None:
+        """See `ports.Ledger`."""
+        if not problems:
+            return
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            add_problems(connection, lease.run_id, problems)
+
+    def has_staged(self, lease: Lease, generation_id: int) -> bool:
+        """See `ports.Ledger`."""
+        table = sync_ledger
+        statement = select(table.c.uid).where(
+            table.c.generation_id == generation_id,
+            table.c.batch_id == lease.batch_id,
+            table.c.state == LedgerState.STAGED.value,
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(statement.limit(1)).first() is not None
+
+    def read_window(self, lease: Lease) -> Window:
+        """See `ports.Ledger`."""
+        run = self.read_run(lease.run_id)
+        return Window(run["window_since"], None if run["window_is_open"] else run["window_until"])
 
     def plan_rows(self, lease: Lease, generation_id: int) -> Iterator[tuple[int, int]]:
         """See `ports.Ledger`."""

@@ -90,7 +90,7 @@ def _has_rows(connection: Connection, batch_id: str) -> bool:
 
 def _end_state(connection: Connection, lease: Lease, had_rows: bool) -> str:
     certificate = count_certificate(connection, lease.run_id)
-    if not certificate.is_complete:
+    if not certificate.is_complete or read_run_row(connection, lease.run_id)["problems"]:
         return "incomplete"
     return "published" if had_rows else "nothing_new"
 

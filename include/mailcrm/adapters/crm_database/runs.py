@@ -78,27 +78,22 @@ def finish_run(connection: Connection, lease: Lease, state: str, now: dt.datetim
     connection.execute(
         update(sync_runs)
         .where(sync_runs.c.run_id == lease.run_id)
-        .values(certificate=certificate_json(certificate), state=state, finished_at=now)
+        .values(certificate=certificate.to_json(), state=state, finished_at=now)
     )
     if state in ("published", "nothing_new", "incomplete"):
         _extend_coverage(connection, lease, certificate)
     return certificate
 
 
-def certificate_json(certificate: Certificate) -> list[dict[str, Any]]:
-    """The folders as `run --json` prints them."""
-    from mailcrm.records import COUNT_NAMES
-
-    return [
-        {
-            "folder": folder.folder,
-            "generation": folder.generation,
-            "uidvalidity": folder.uidvalidity,
-            **{name: getattr(folder, name) for name in COUNT_NAMES},
-            "balanced": folder.balanced,
-        }
-        for folder in certificate.folders
-    ]
+def add_problems(connection: Connection, run_id: str, problems: Sequence[str]) -> None:
+    """Add to a run's problems, each once."""
+    known = connection.execute(
+        select(sync_runs.c.problems).where(sync_runs.c.run_id == run_id)
+    ).scalar_one()
+    merged = list(dict.fromkeys([*(known or ()), *problems]))
+    connection.execute(
+        update(sync_runs).where(sync_runs.c.run_id == run_id).values(problems=merged)
+    )
 
 
 def _extend_coverage(connection: Connection, lease: Lease, certificate: Certificate) -> None:

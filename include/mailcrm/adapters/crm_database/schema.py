@@ -186,6 +186,7 @@ sync_runs = Table(
     Column("started_at", Time, nullable=False),
     Column("finished_at", Time),
     Column("release_reason", Text),
+    Column("problems", JSON, comment="folders that could not be read, and why"),
     CheckConstraint(
         "state IN ('running','published','nothing_new','held','incomplete','failed','superseded')",
         name="state",

@@ -1,0 +1,107 @@
+"""Read-only looks at what is stored, for `status`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+from mailcrm.adapters.crm_database.engine import reading
+from mailcrm.adapters.crm_database.runs import list_runs
+from mailcrm.adapters.crm_database.schema import (
+    crm_message_sightings,
+    match_decisions,
+    match_reviews,
+    sync_coverage,
+    sync_generations,
+    sync_quarantine,
+)
+
+
+class OverviewTables:
+    """`ports.Overview` on a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            runs = list_runs(connection, mailbox_id, 1)
+            return {
+                "coverage": _coverage(connection, mailbox_id),
+                "last_run": _run(runs[0]) if runs else None,
+                "open_reviews": _open_reviews(connection, mailbox_id),
+                "quarantined": _quarantined(connection, mailbox_id),
+            }
+
+
+def _run(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("run_id", "batch_id", "state", "started_at", "finished_at", "certificate", "problems")
+    shown = {name: row[name] for name in names}
+    shown["window"] = {"since": row["window_since"], "until": row["window_until"]}
+    return shown
+
+
+def _coverage(connection: Connection, mailbox_id: str) -> list[dict[str, Any]]:
+    """Intervals of the latest generation of each folder, by folder and date."""
+    generations, coverage = sync_generations, sync_coverage
+    latest = (
+        select(generations.c.folder, func.max(generations.c.generation).label("generation"))
+        .where(generations.c.mailbox_id == mailbox_id)
+        .group_by(generations.c.folder)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(
+            generations.c.folder,
+            generations.c.generation,
+            coverage.c.since,
+            coverage.c.until,
+        )
+        .join(coverage, coverage.c.generation_id == generations.c.generation_id)
+        .join(
+            latest,
+            (latest.c.folder == generations.c.folder)
+            & (latest.c.generation == generations.c.generation),
+        )
+        .where(generations.c.mailbox_id == mailbox_id)
+        .order_by(generations.c.folder, coverage.c.since)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def _open_reviews(connection: Connection, mailbox_id: str) -> int:
+    """Possible and ambiguous decisions on this mailbox's messages that nobody has judged."""
+    decisions, reviews, sightings = match_decisions, match_reviews, crm_message_sightings
+    seen = (
+        select(sightings.c.uid)
+        .where(
+            sightings.c.message_key == decisions.c.message_key,
+            sightings.c.mailbox_id == mailbox_id,
+        )
+        .exists()
+    )
+    judged = (
+        select(reviews.c.review_id)
+        .where(
+            reviews.c.message_key == decisions.c.message_key,
+            reviews.c.role == decisions.c.role,
+            reviews.c.position == decisions.c.position,
+        )
+        .exists()
+    )
+    statement = (
+        select(func.count())
+        .select_from(decisions)
+        .where(decisions.c.outcome.in_(("possible", "ambiguous")), seen, ~judged)
+    )
+    return connection.execute(statement).scalar_one()
+
+
+def _quarantined(connection: Connection, mailbox_id: str) -> int:
+    table = sync_quarantine
+    return connection.execute(
+        select(func.count())
+        .select_from(table)
+        .where(table.c.mailbox_id == mailbox_id, table.c.state == "held")
+    ).scalar_one()

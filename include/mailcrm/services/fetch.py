@@ -1,0 +1,209 @@
+"""Task `fetch`: read one slice, parse it, and stage it; every uid gets a state."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mailcrm.backfill import plan_chunks
+from mailcrm.check import check_row
+from mailcrm.dedupe import plan_identity
+from mailcrm.errors import ServerRefusedError
+from mailcrm.match import decide_direction, read_auth_result
+from mailcrm.parse import parse_message
+from mailcrm.ports import MailReader
+from mailcrm.records import (
+    Direction,
+    FetchedMessage,
+    FolderSlice,
+    Lease,
+    Mailbox,
+    StagedMessage,
+    Window,
+)
+from mailcrm.services.wiring import Services
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What one slice brought; seconds are of the wire and the database, and of parsing."""
+
+    staged: int = 0
+    quarantined: int = 0
+    vanished: int = 0
+    unavailable: int = 0
+    bytes_received: int = 0
+    commands_sent: int = 0
+    fetch_s: float = 0.0
+    parse_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Slice:
+    """The work on one slice, as it goes on."""
+
+    services: Services
+    lease: Lease
+    part: FolderSlice
+    mailbox: Mailbox
+    window: Window
+    reader: MailReader
+    parse_s: float = 0.0
+    staged: int = 0
+    quarantined: int = 0
+    vanished: list[int] = field(default_factory=list)
+    unavailable: dict[int, str] = field(default_factory=dict)
+
+
+def run_fetch(
+    services: Services, lease: Lease, part: FolderSlice, progress: Progress | None = None
+) -> FetchResult:
+    """Read the open uids of one slice, in commands bounded by count and bytes.
+
+    Each chunk is staged in one transaction with its ledger rows, so a slice that was cut short
+    goes on where it stopped.
+
+    Raises:
+        ImapCredentialError, ServerUnreachableError, ThrottledError, FencedError
+    """
+    started = services.clock.monotonic()
+    todo = services.ledger.open_uids(lease, part.generation_id, part.uid_low, part.uid_high)
+    if not todo:
+        return FetchResult()
+    mailbox = services.registry.read_mailbox(lease.mailbox_id)
+    credential = services.credentials.read_credential(mailbox.id, Direction.IMAP)
+    window = services.ledger.read_window(lease)
+    with services.servers.open_reader(mailbox, credential) as reader:
+        work = _Slice(services, lease, part, mailbox, window, reader)
+        if _is_same_generation(work):
+            _fetch_all(work, todo, progress)
+        counters = reader.bytes_received, reader.commands_sent
+    elapsed = services.clock.monotonic() - started
+    logger.info(
+        "backfill.slice_staged mailbox=%s folder_generation=%d count=%d elapsed_s=%.3f",
+        mailbox.id,
+        part.generation_id,
+        work.staged,
+        elapsed,
+    )
+    return FetchResult(
+        staged=work.staged,
+        quarantined=work.quarantined,
+        vanished=len(work.vanished),
+        unavailable=len(work.unavailable),
+        bytes_received=counters[0],
+        commands_sent=counters[1],
+        fetch_s=elapsed - work.parse_s,
+        parse_s=work.parse_s,
+    )
+
+
+def _is_same_generation(work: _Slice) -> bool:
+    """Whether the folder is still the one that was listed; else nothing of it may be staged."""
+    status = work.reader.examine(work.part.folder)
+    generation = work.services.ledger.read_generation(work.part.generation_id)
+    if (status.uidvalidity or 0) == generation.uidvalidity:
+        return True
+    work.services.ledger.write_problems(
+        work.lease,
+        [f"folder {work.part.folder!r}: its uidvalidity changed during the run; left for the next"],
+    )
+    return False
+
+
+def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress | None) -> None:
+    settings = work.services.settings
+    done = 0
+    newest_first = reversed(todo)
+    chunks = plan_chunks(newest_first, settings.fetch_chunk_messages, settings.fetch_chunk_bytes)
+    for chunk in chunks:
+        uids = sorted(uid for uid, _ in chunk)
+        _fetch_chunk(work, uids)
+        done += len(chunk)
+        if progress is not None:
+            progress(work.part.folder, done, len(todo))
+
+
+def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
+    messages: dict[int, FetchedMessage] = {}
+    refused: dict[int, str] = {}
+    for message in _read(work, uids, refused):
+        messages[message.uid] = message
+    missing = [uid for uid in uids if uid not in messages and uid not in refused]
+    for uid in missing:
+        for message in _read(work, [uid], refused):
+            messages[message.uid] = message
+    _stage(work, list(messages.values()))
+    _close_absent(work, [uid for uid in uids if uid not in messages], refused)
+
+
+def _read(work: _Slice, uids: list[int], refused: dict[int, str]) -> Iterator[FetchedMessage]:
+    """One FETCH; a refused one is halved until the uid that the server refuses stands alone."""
+    try:
+        found = list(work.reader.fetch_messages(uids, work.services.settings.message_cap_bytes))
+    except ServerRefusedError as error:
+        if len(uids) == 1:
+            refused[uids[0]] = str(error)
+            return
+        half = len(uids) // 2
+        yield from _read(work, uids[:half], refused)
+        yield from _read(work, uids[half:], refused)
+    else:
+        yield from found
+
+
+def _close_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> None:
+    """Tell apart what is gone (two answers agree) from what the server lists but does not give."""
+    if not missing:
+        return
+    listed = {message.uid for message in work.reader.fetch_listing(missing)}
+    vanished = [uid for uid in missing if uid not in listed and uid not in refused]
+    unavailable = {
+        uid: refused.get(uid, "listed, but not in the server's answer, asked twice")
+        for uid in missing
+        if uid not in vanished
+    }
+    work.services.ledger.write_absent(
+        work.lease, work.part.generation_id, vanished, unavailable, work.services.clock.now()
+    )
+    work.vanished += vanished
+    work.unavailable |= unavailable
+
+
+def _stage(work: _Slice, messages: list[FetchedMessage]) -> None:
+    if not messages:
+        return
+    services = work.services
+    started = services.clock.monotonic()
+    rows = [stage_message(message, work.mailbox, work.window, services) for message in messages]
+    work.parse_s += services.clock.monotonic() - started
+    services.staging.write_messages(work.lease, work.part.generation_id, rows, services.clock.now())
+    quarantined = sum(row.disposition == "quarantined" for row in rows)
+    work.quarantined += quarantined
+    work.staged += len(rows) - quarantined
+
+
+def stage_message(
+    message: FetchedMessage, mailbox: Mailbox, window: Window, services: Services
+) -> StagedMessage:
+    """Parse one message and judge it by itself."""
+    now = services.clock.now()
+    parsed = parse_message(message.raw, message.internaldate, message.size_bytes, now)
+    own = mailbox.all_own_addresses()
+    row = StagedMessage(
+        uid=message.uid,
+        internaldate=message.internaldate,
+        received_at=message.internaldate or parsed.sent_at,
+        flags=message.flags,
+        parsed=parsed,
+        identity=plan_identity(parsed),
+        direction=decide_direction(parsed, own),
+        auth_result=read_auth_result(parsed.auth_results, mailbox.trusted_authserv_ids),
+    )
+    fault = check_row(row, window)
+    if fault is None:
+        return row
+    return row.held(rule=fault.rule, reason=fault.reason, raw=message.raw)

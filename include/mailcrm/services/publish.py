@@ -1,0 +1,83 @@
+"""Task `publish`: the CRM tables change, once, or nothing does."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mailcrm.errors import ChecksFailedError, IncompleteRunError
+from mailcrm.records import Certificate, Lease
+from mailcrm.services.wiring import Services
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended: state, certificate, decisions by outcome, and the gate's findings."""
+
+    run_id: str
+    batch_id: str
+    state: str
+    certificate: Certificate
+    decisions: Mapping[str, int]
+    checks: Mapping[str, Any]
+    problems: tuple[str, ...]
+
+    def raise_unless_complete(self) -> None:
+        """A gap is never green.
+
+        Raises:
+            ChecksFailedError: the gate held the batch.
+            IncompleteRunError: messages or folders are still open.
+        """
+        if self.state == "held":
+            failed = ", ".join(self.checks["failed"])
+            raise ChecksFailedError(batch_id=self.batch_id, failed=failed)
+        if self.state not in ("published", "nothing_new"):
+            raise IncompleteRunError(run_id=self.run_id, detail=self._open_detail())
+
+    def _open_detail(self) -> str:
+        counts = [
+            f"{self.certificate.total(name)} {name}"
+            for name in ("pending", "unavailable")
+            if self.certificate.total(name)
+        ]
+        if not self.certificate.balanced:
+            counts.append("the certificate does not balance")
+        return "; ".join([*counts, *self.problems]) or f"the run ended {self.state}"
+
+
+def run_publish(services: Services, lease: Lease) -> RunSummary:
+    """Publish exactly the batch that the gate passed; doing it again changes nothing.
+
+    Raises:
+        ChecksFailedError: the gate held the batch; nothing was published.
+        IncompleteRunError: published, but something listed is still open.
+        PublishConflictError, FencedError, StoreBusyError
+    """
+    counts = services.publisher.publish_batch(lease, services.clock.now())
+    logger.info(
+        "publish.done mailbox=%s published=%d duplicate=%d",
+        lease.mailbox_id,
+        counts.published,
+        counts.duplicate,
+    )
+    summary = read_summary(services, lease.run_id)
+    summary.raise_unless_complete()
+    return summary
+
+
+def read_summary(services: Services, run_id: str) -> RunSummary:
+    """What is stored of a run, with the certificate as the ledger gives it now."""
+    run = services.ledger.read_run(run_id)
+    nothing = {"passed": 0, "failed": [], "held": False, "results": []}
+    return RunSummary(
+        run_id=run_id,
+        batch_id=str(run["batch_id"]),
+        state=str(run["state"]),
+        certificate=services.ledger.certificate(run_id),
+        decisions=run["decisions"] or services.staging.count_outcomes(str(run["batch_id"])),
+        checks=run["checks"] or nothing,
+        problems=tuple(run["problems"] or ()),
+    )

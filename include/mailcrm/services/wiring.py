@@ -1,0 +1,97 @@
+"""The one place that builds real adapters; everything else sees ports."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailcrm.adapters.clock import SystemClock
+from mailcrm.adapters.crm_database.contacts import ContactTables
+from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.ledger import LedgerTables
+from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
+from mailcrm.adapters.crm_database.overview import OverviewTables
+from mailcrm.adapters.crm_database.publish import PublishTables
+from mailcrm.adapters.crm_database.registry import RegistryTables
+from mailcrm.adapters.expectations import GxGate
+from mailcrm.adapters.mail_servers import RealMailServers
+from mailcrm.adapters.secrets import EnvironmentCredentials
+from mailcrm.adapters.staging import StagingTables
+from mailcrm.ports import (
+    Clock,
+    Contacts,
+    CredentialStore,
+    Gate,
+    Ledger,
+    MailServers,
+    Overview,
+    Publisher,
+    Registry,
+    Staging,
+)
+from mailcrm.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a service may use."""
+
+    settings: Settings
+    clock: Clock
+    registry: Registry
+    ledger: Ledger
+    staging: Staging
+    contacts: Contacts
+    publisher: Publisher
+    gate: Gate
+    overview: Overview
+    servers: MailServers
+    credentials: CredentialStore
+
+
+@contextlib.contextmanager
+def open_services(
+    settings: Settings | None = None, credentials: CredentialStore | None = None
+) -> Iterator[Services]:
+    """Build the services over the configured database, and close it afterwards.
+
+    Args:
+        settings: Default: the environment's.
+        credentials: Default: the `AIRFLOW_CONN_*` variables.
+
+    Raises:
+        SettingsError: a setting does not parse.
+        DatabaseError: the tables are missing or of another version.
+        StoreBusyError: the database cannot be reached.
+    """
+    settings = settings or load_settings()
+    engine = make_engine(settings.database())
+    try:
+        check_schema(engine)
+        yield Services(
+            settings=settings,
+            clock=SystemClock(),
+            registry=RegistryTables(engine),
+            ledger=LedgerTables(engine),
+            staging=StagingTables(engine),
+            contacts=ContactTables(engine, settings.contacts_query),
+            publisher=PublishTables(engine),
+            gate=GxGate(engine, settings),
+            overview=OverviewTables(engine),
+            servers=RealMailServers(settings),
+            credentials=credentials or EnvironmentCredentials(),
+        )
+    finally:
+        engine.dispose()
+
+
+def upgrade_database(settings: Settings | None = None) -> str:
+    """Create or migrate the tables; the revision they are at then.
+
+    Raises:
+        DatabaseError, StoreBusyError: see `open_services`.
+    """
+    engine = make_engine((settings or load_settings()).database())
+    try:
+        return upgrade(engine)[1]
+    finally:
+        engine.dispose()
