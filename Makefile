@@ -24,7 +24,7 @@ endif
 UV = $(BIN)/uv
 INSTALL = $(UV) pip install --compile-bytecode
 # uv's own lines show progress; the list of every package is noise.
-QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e 's/^/      /'
+QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make pins" $(ARGS)
 
@@ -48,7 +48,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 		{ $(BIN)/ruff format --check $(wildcard $(SOURCES)); exit 1; }
 	@echo "ruff check"; $(BIN)/ruff check --quiet $(wildcard $(SOURCES))
 	@echo "mypy --strict"; $(BIN)/mypy --no-error-summary
-	@echo "lint-imports"; out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
+	@echo "lint-imports"; out=$$(PYTHONPATH=include:dags:plugins $(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 	@echo "fast tests"; $(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/architecture
 
 format: $(VENV)/.installed-dev  ## format the code and mend what ruff can mend
