@@ -25,12 +25,14 @@ _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|'
 _REST = r"[ \t\r\n]++|=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*+\?=|[^\s\"(),:;<>]++|."
 _TOKEN = re.compile(_QUOTED + _REST, re.S)
 _TOKEN_NO_QUOTES = re.compile(_REST, re.S)
+_MARK = re.compile(r"[()]|\\.")
 _PARENTHESIS = re.compile(r"[()\\]")
 _ESCAPE = re.compile(r"\\(.)", re.S)
 _DOMAIN = re.compile(r"[^\s@<>(),;:\"\\\[\]]++|\[[^\s@<>\"\[\]]++\]")
 _LOCAL = re.compile(r"[^\s@<>(),;:\"\\\[\]]++")
+_LOCAL_ROUTED = re.compile(r"[^\s<>(),;:\"\\\[\]]++")
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.)*+"')
-_AROUND_AT = re.compile(r"[ \t]++(?=@)|(?<=@)[ \t]++")
+_AROUND_SIGN = re.compile(r" ?@ ?| \. ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def normalise_address(value: str) -> str | None:
     """An addr-spec in the form that is stored, None where the text is none.
 
     Source routes and `mailto:` are dropped, needless quotes of the local part removed, the
-    domain lower-cased. A lone local part (`root`) is kept as it is.
+    domain lower-cased. A lone local part (`root`) and old routes with two
+    at-signs are kept as they are; the latter are malformed (see `parse_addresses`).
     """
     text = decode_words(value.strip()) if "=?" in value else value.strip()
     if text.startswith("@") and ":" in text:
@@ -87,6 +90,7 @@ def normalise_address(value: str) -> str | None:
         text = text[7:]
     if not text or len(text) > _LENGTH_CAP:
         return None
+    text = _drop_comments(text) if "(" in text else text
     local, at, domain = text.rpartition("@")
     if not at:
         return clean_line(text) if _LOCAL.fullmatch(text) else None
@@ -100,9 +104,24 @@ def normalise_address(value: str) -> str | None:
             return None
         bare = _ESCAPE.sub(r"\1", local[1:-1])
         local = bare if _LOCAL.fullmatch(bare) else local
-    elif not _LOCAL.fullmatch(local):
+    elif not _LOCAL_ROUTED.fullmatch(local):
         return None
     return clean_line(f"{local}@{domain}")
+
+
+def _drop_comments(text: str) -> str:
+    """Without comments, nested ones included; unbalanced text is returned as it is."""
+    out: list[str] = []
+    depth = position = 0
+    for found in _MARK.finditer(text):
+        mark = found[0]
+        if mark == "(":
+            out += [text[position : found.start()]] if not depth else []
+            depth += 1
+        elif mark == ")" and depth:
+            depth -= 1
+        position = found.end() if mark in "()" else position
+    return text if depth else "".join(out) + text[position:]
 
 
 @dataclass(slots=True)
@@ -167,7 +186,7 @@ class _Scanner:
             entry.names.append(_ESCAPE.sub(r"\1", token[1:-1]))
         elif token in (">", ")"):
             self.malformed = True
-            entry.words.append(token)
+            entry.words.append(" " if token == ">" else token)
         else:
             text = " " if token.isspace() else token
             entry.words.append(text)
@@ -186,7 +205,7 @@ class _Scanner:
                 depth += 1 if mark == "(" else -1
             if not depth:
                 self.entry.comments.append(value[position : cursor - 1])
-                self.entry.words.append(" ")
+                self.entry.names.append(" ")
                 return cursor
         self.comments_end, self.malformed = False, True
         return position
@@ -236,15 +255,21 @@ class _Scanner:
             self.malformed = True
             self._finish_bare(entry)
         else:
-            self.entries.append((entry.name(), address))
+            self._keep(entry, address)
+
+    def _keep(self, entry: _Entry, address: str) -> None:
+        if address.count("@") > 1 and not address.startswith('"'):
+            self.malformed = True
+        self.entries.append((entry.name(), address))
 
     def _finish_bare(self, entry: _Entry) -> None:
         """An entry without usable angle brackets: its words with an at-sign are addresses."""
-        text = _AROUND_AT.sub("", " ".join("".join(entry.words).split()))
+        text = " ".join("".join(entry.words).split())
+        text = _AROUND_SIGN.sub(lambda sign: sign[0].strip(), text)
         whole = normalise_address(text) if " " not in text or text.startswith('"') else None
         if whole is not None and "@" in whole:
             entry.names = []
-            self.entries.append((entry.name(), whole))
+            self._keep(entry, whole)
             return
         words = text.split(" ")
         found = [a for word in words if "@" in word and (a := normalise_address(word))]

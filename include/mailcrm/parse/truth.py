@@ -8,7 +8,7 @@ from mailcrm.parse.addresses import parse_addresses
 from mailcrm.parse.ids import parse_message_id
 from mailcrm.parse.text import clean_line
 from mailcrm.parse.words import decode_words
-from mailcrm.records.message import ParsedMessage
+from mailcrm.records.message import ParsedMessage, Participant
 
 _ROLES = ("from", "to", "cc", "bcc", "reply_to", "sender")
 
@@ -51,10 +51,22 @@ def _from_raw(raw_headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _same_people(parsed: ParsedMessage, role: str, people: Any) -> bool:
-    ours = [
-        (_squash(p.display_name), _address(p.address)) for p in parsed.participants if p.role == role
-    ]
-    return ours == [(_squash(name or ""), _address(address or "")) for name, address in people]
+    """Whether we read the same people; of senders, suites often name the first only."""
+    ours = [p for p in parsed.participants if p.role == role]
+    if role == "from" and people:
+        ours = ours[: len(people)]
+    return len(ours) == len(people) and all(
+        _same_person(mine, name, address) for mine, (name, address) in zip(ours, people, strict=True)
+    )
+
+
+def _same_person(ours: Participant, name: str | None, address: str | None) -> bool:
+    """A name of None says nothing; a lone word may be taken for a name or for a local user."""
+    if not address:
+        return _squash(name or "") in (_squash(ours.display_name), ours.address)
+    if _address(ours.address) != _address(address):
+        return False
+    return name is None or _squash(name) == _squash(ours.display_name)
 
 
 def _same_date(parsed: ParsedMessage, epoch: float) -> bool:

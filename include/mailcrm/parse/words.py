@@ -7,7 +7,7 @@ which decoding each word alone would break. Every scan moves forward only: linea
 import binascii
 import re
 
-from mailcrm.parse.charsets import decode_bytes, decode_undeclared
+from mailcrm.parse.charsets import decode_bytes, decode_undeclared, find_codec
 
 _START = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -84,7 +84,7 @@ def _decode_run(run: list[tuple[str, str, str]]) -> str:
                 chunk.append(_decode_base64(pending))
                 pending = ""
         else:
-            chunk += [_decode_base64(pending), _decode_q(payload)]
+            chunk += [_decode_base64(pending), _decode_q(payload, charset)]
             pending = ""
     chunk.append(_decode_base64(pending))
     out.append(decode_bytes(b"".join(chunk), current)[0])
@@ -99,5 +99,12 @@ def _decode_base64(payload: str) -> bytes:
     return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
 
 
-def _decode_q(payload: str) -> bytes:
-    return binascii.a2b_qp(payload.encode("utf-8", "replace"), header=True)
+def _decode_q(payload: str, charset: str) -> bytes:
+    """Undo Q; stray 8-bit characters (already decoded) go back into the word's charset."""
+    if payload.isascii():
+        return binascii.a2b_qp(payload.encode("ascii"), header=True)
+    try:
+        data = payload.encode(find_codec(charset) or "utf-8")
+    except UnicodeEncodeError:
+        data = payload.encode("utf-8", "replace")
+    return binascii.a2b_qp(data, header=True)
