@@ -43,6 +43,7 @@ _TRANSIENT = frozenset(
         "broken",
         "closed",
         "silent",
+        "slow",
         "starttls_refused",
     }
 )

@@ -76,6 +76,11 @@ _SYMPTOMS: dict[str, tuple[VerifyState, RetryPlan, str]] = {
         "{host} closed the connection without a word: check {d}.port and {d}.encryption, and "
         "whether the server lets this machine in.",
     ),
+    "slow": (
+        _AWAY,
+        _LATER,
+        "{host} answers too slowly and is tried again later: if it stays so, check {d}.host.",
+    ),
     "not_loopback": (
         _WRONG,
         _NEVER,
@@ -188,6 +193,18 @@ _SYMPTOMS: dict[str, tuple[VerifyState, RetryPlan, str]] = {
         _NEVER,
         "An SMTP server answers on {host} port {port}: {d}.host and {d}.port must name the IMAP "
         "server.",
+    ),
+    "no_login": (
+        _WRONG,
+        _NEVER,
+        "{host} offers no login that fits on port {port}: check {d}.port and {d}.encryption (for "
+        "sending: 587 with starttls, or 465 with tls), then auth.",
+    ),
+    "tokens_only": (
+        _WRONG,
+        _NEVER,
+        "{host} takes no passwords, only OAuth tokens: set auth: xoauth2 and store a token in the "
+        "connection {connection}.",
     ),
     "username_unfit": (
         _WRONG,

@@ -1,0 +1,111 @@
+"""What both probes share: the stage reached so far, and results made from it."""
+
+from mailcrm.adapters.dial import socket_symptom
+from mailcrm.credentials import classify_answer, classify_symptom
+from mailcrm.errors import (
+    MailcrmError,
+    ServerUnreachableError,
+    SettingsError,
+    UnsafeConnectionError,
+)
+from mailcrm.records import (
+    Credential,
+    Direction,
+    Encryption,
+    Mailbox,
+    VerifyResult,
+    VerifyState,
+)
+from mailcrm.records.text import escape_text, hide_secrets
+
+__all__ = ["Probe"]
+
+
+class Probe:
+    """One verification under way. `stage` is the last stage that began."""
+
+    def __init__(self, mailbox: Mailbox, credential: Credential, direction: Direction) -> None:
+        """Start before the look-up of the host."""
+        self.mailbox = mailbox
+        self.direction = direction
+        self.endpoint = mailbox.endpoint(direction)
+        self.stage = "resolve"
+        self._credential = credential
+
+    def enter(self, stage: str) -> None:
+        """Note that a stage begins."""
+        self.stage = stage
+
+    def ok(self, code: str | None = None, text: str | None = None) -> VerifyResult:
+        """Everything was accepted."""
+        return self._result(VerifyState.OK, code=code, text=text)
+
+    def refused(self, code: str | None, text: str) -> VerifyResult:
+        """The server answered, and the answer is no."""
+        answer = classify_answer(self.direction, self.stage, code, text, self.mailbox.id)
+        return self._result(
+            answer.state,
+            code=answer.code,
+            text=text,
+            advice=answer.advice,
+            retry_after_s=answer.retry_after_s,
+        )
+
+    def broken(
+        self, symptom: str, code: str | None = None, text: str | None = None
+    ) -> VerifyResult:
+        """The conversation never came to an answer, or may not go on."""
+        diagnosis = classify_symptom(self.direction, self.endpoint, symptom, self.mailbox.id)
+        return self._result(
+            diagnosis.state,
+            code=code,
+            text=text,
+            advice=diagnosis.advice,
+            retry_after_s=diagnosis.retry_after_s,
+        )
+
+    def failed(self, error: Exception) -> VerifyResult:
+        """Whatever an adapter raised, as a result; the error's own text is not shown."""
+        if isinstance(error, ServerUnreachableError | UnsafeConnectionError):
+            return self.broken(error.fields["symptom"])
+        if isinstance(error, SettingsError):
+            advice = f"{escape_text(error.fields['problem'])}: correct {error.fields['where']}."
+            return self._result(VerifyState.MISCONFIGURED, advice=advice)
+        if isinstance(error, OSError):
+            return self.broken(self._socket_symptom(error))
+        detail = escape_text(str(error)) if isinstance(error, MailcrmError) else None
+        return self.broken("protocol" if self.stage == "greeting" else "broken", text=detail)
+
+    def _socket_symptom(self, error: OSError) -> str:
+        symptom = socket_symptom(error)
+        expects_plain = self.endpoint.encryption is not Encryption.TLS
+        if symptom == "silent" and not (self.stage == "greeting" and expects_plain):
+            return "slow"
+        return symptom
+
+    def _result(
+        self,
+        state: VerifyState,
+        code: str | None = None,
+        text: str | None = None,
+        advice: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> VerifyResult:
+        return VerifyResult(
+            direction=self.direction,
+            state=state,
+            stage=self.stage,
+            host=self.endpoint.host,
+            port=self.endpoint.port,
+            encryption=self.endpoint.encryption,
+            code=code,
+            server_text=self._show(text),
+            advice=advice,
+            retry_after_s=retry_after_s,
+        )
+
+    def _show(self, text: str | None) -> str | None:
+        if not text:
+            return None
+        secret = self._credential
+        return escape_text(hide_secrets(text, secret.username, secret.password))
