@@ -1,0 +1,153 @@
+"""What ties contacts to one address and display name: evidence, before any decision."""
+
+from collections.abc import Iterable
+
+from mailcrm.match.canonical import canonical_address
+from mailcrm.match.domains import company_domain, is_disposable, is_lookalike
+from mailcrm.match.index import ContactIndex
+from mailcrm.match.keys import (
+    address_key,
+    canonical_key,
+    contact_companies,
+    full_name_key,
+    loose_name_key,
+)
+from mailcrm.match.names import held_addresses
+from mailcrm.match.weights import ADDRESS_EVIDENCE, WEIGHTS
+from mailcrm.records import Candidate, Contact, ContactKey, Evidence
+from mailcrm.records.addresses import normalise_address
+
+__all__ = ["add_evidence", "gather_candidates", "has_address", "make_evidence", "merge_candidates"]
+
+_MAX_CANDIDATES = 20
+
+
+def make_evidence(name: str, detail: str = "") -> Evidence:
+    """One piece of evidence with the weight of the table."""
+    return Evidence(name, WEIGHTS[name], detail)
+
+
+def has_address(candidate: Candidate) -> bool:
+    """Whether an address ties the contact, not only a name."""
+    return any(one.name in ADDRESS_EVIDENCE for one in candidate.evidence)
+
+
+def add_evidence(candidate: Candidate, *more: Evidence) -> Candidate:
+    """The candidate with more evidence, its score summed anew."""
+    evidence = (*candidate.evidence, *more)
+    score = round(sum(one.weight for one in evidence), 3)
+    return Candidate(candidate.contact_id, evidence, score)
+
+
+def merge_candidates(*groups: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Each contact once, with its best score; best first, at most 20."""
+    best: dict[str, Candidate] = {}
+    for candidate in (one for group in groups for one in group):
+        other = best.get(candidate.contact_id)
+        if other is None or candidate.score > other.score:
+            best[candidate.contact_id] = candidate
+    ranked = sorted(best.values(), key=lambda one: (-one.score, one.contact_id))
+    return tuple(ranked[:_MAX_CANDIDATES])
+
+
+def gather_candidates(address: str, name: str, index: ContactIndex) -> tuple[Candidate, ...]:
+    """All contacts that an address and a display name suggest, best first, at most 20."""
+    found: dict[str, tuple[Contact, list[Evidence]]] = {}
+    _gather_by_address(found, address, index)
+    _gather_by_name(found, address, name, index)
+    warnings = _warn_of(address, name)
+    return merge_candidates(
+        add_evidence(Candidate(contact_id, (), 0.0), *evidence, *warnings)
+        for contact_id, (_, evidence) in found.items()
+    )
+
+
+def _find(index: ContactIndex, key: ContactKey | None) -> tuple[Contact, ...]:
+    return index.find(key) if key else ()
+
+
+def _gather_by_address(
+    found: dict[str, tuple[Contact, list[Evidence]]], address: str, index: ContactIndex
+) -> None:
+    plain = normalise_address(address)
+    for contact in _find(index, address_key(address)):
+        is_primary = any(
+            one.is_primary and normalise_address(one.address) == plain for one in contact.addresses
+        )
+        kind = "exact_address" if is_primary else "secondary_address"
+        found[contact.contact_id] = (contact, [make_evidence(kind)])
+    for contact in _find(index, canonical_key(address)):
+        if contact.contact_id not in found:
+            evidence = _compare_inboxes(address, contact, index.canonical_rules)
+            if evidence:
+                found[contact.contact_id] = (contact, [evidence])
+
+
+def _compare_inboxes(address: str, contact: Contact, enabled: frozenset[str]) -> Evidence | None:
+    """The evidence that one of the contact's addresses leads to the same inbox."""
+    inbox = canonical_address(address)
+    best: Evidence | None = None
+    for one in contact.addresses:
+        other = canonical_address(one.address)
+        rules = inbox.rules | other.rules
+        if other.address != inbox.address or not rules <= enabled:
+            continue
+        if "any_plus" not in rules:
+            return make_evidence("canonical_address", "+".join(sorted(rules)))
+        if "any_plus" not in inbox.rules & other.rules:  # two tags may well be two people
+            best = make_evidence("subaddress", "+".join(sorted(rules)))
+    return best
+
+
+def _gather_by_name(
+    found: dict[str, tuple[Contact, list[Evidence]]], address: str, name: str, index: ContactIndex
+) -> None:
+    full = _find(index, full_name_key(name))
+    loose = _find(index, loose_name_key(name))
+    for contact in full:
+        kind = "unique_name" if len(full) == 1 else "shared_name"
+        _add_name(found, address, contact, kind)
+    for contact in loose:
+        if contact not in full:
+            _add_name(found, address, contact, "name_variant")
+
+
+def _add_name(
+    found: dict[str, tuple[Contact, list[Evidence]]], address: str, contact: Contact, kind: str
+) -> None:
+    _, evidence = found.setdefault(contact.contact_id, (contact, []))
+    if any(one.name in ADDRESS_EVIDENCE for one in evidence):
+        evidence.append(make_evidence("name_agrees"))
+        return
+    evidence.append(make_evidence(kind))
+    evidence += _support_name(address, contact)
+
+
+def _support_name(address: str, contact: Contact) -> list[Evidence]:
+    """What else speaks for, or against, a contact whose name agrees."""
+    local, _, domain = normalise_address(address).rpartition("@")
+    companies = contact_companies(contact)
+    company = company_domain(domain)
+    support = []
+    if company and company in companies:
+        support.append(make_evidence("company_domain", company))
+    elif company and any(is_lookalike(company, other) for other in companies):
+        support.append(make_evidence("lookalike_domain", company))
+    locals_ = {normalise_address(one.address).rpartition("@")[0] for one in contact.addresses}
+    if len(local) > 2 and local in locals_:
+        support.append(make_evidence("same_local_part"))
+    return support
+
+
+def _warn_of(address: str, name: str) -> list[Evidence]:
+    """What is odd about the participant, whoever it is."""
+    plain = normalise_address(address)
+    domain = plain.rpartition("@")[2]
+    warnings = []
+    for held in held_addresses(name):
+        if canonical_address(held).address != canonical_address(plain).address:
+            warnings.append(make_evidence("name_holds_other_address"))
+            break
+    if is_disposable(domain):
+        warnings.append(make_evidence("disposable_domain", domain))
+    return warnings

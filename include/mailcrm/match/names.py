@@ -1,0 +1,71 @@
+"""Names in the form in which they are compared."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["NO_NAME", "NameKeys", "held_addresses", "name_keys"]
+
+_PARENTHESES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_VIA = re.compile(r"\s+(?:via|über|por|par)\s+.*$", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:@]+\.[^\s<>()\[\]\"',;:@]+")
+_APOSTROPHES = re.compile("(?<=\\w)['\u2019`\u00b4](?=\\w)")
+_TOKEN = re.compile(r"[^\W\d_]+")
+_SPECIAL = {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th"}
+_LETTERS = str.maketrans(_SPECIAL | {"\u0131": "i"})
+_NOT_A_NAME = frozenset(
+    (
+        *("mr", "mrs", "ms", "miss", "sir", "herr", "frau", "dr", "prof", "professor", "ing"),
+        *("dipl", "mag", "msc", "bsc", "mba", "phd", "md", "jr", "sr", "ii", "iii", "iv", "esq"),
+    )
+)
+_MAX_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NameKeys:
+    """Two forms of a name: `full` is all parts, `loose` the first and the last of more than one
+    letter; both sorted, so that `Last, First` equals `First Last`. "" where there is no name.
+    """
+
+    full: str
+    loose: str
+
+
+NO_NAME = NameKeys("", "")
+
+
+@lru_cache(maxsize=65536)
+def name_keys(text: str) -> NameKeys:
+    """Bring a person's name to comparable forms.
+
+    Letters lose marks and case; titles, suffixes, what stands in parentheses, addresses and
+    `via ...` go. A name of one part (`Igor`) says too little and gives no key, except in scripts
+    that write a whole name without a space.
+    """
+    plain = _ADDRESS.sub(" ", text[:_MAX_CHARS])
+    plain = _PARENTHESES.sub(" ", _VIA.sub("", plain))
+    plain = _APOSTROPHES.sub("", _fold(plain))
+    parts = [part for part in _TOKEN.findall(plain) if part not in _NOT_A_NAME]
+    long_parts = [part for part in parts if len(part) > 1]
+    if len(parts) == 1 and 2 <= len(parts[0]) <= 5 and parts[0] >= "\u2e80":
+        return NameKeys(parts[0], parts[0])
+    if len(parts) < 2 or not long_parts:
+        return NO_NAME
+    full = " ".join(sorted(parts))
+    if len(long_parts) < 2:
+        return NameKeys(full, "")
+    return NameKeys(full, " ".join(sorted((long_parts[0], long_parts[-1]))))
+
+
+def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def held_addresses(text: str) -> tuple[str, ...]:
+    """The addresses that a display name contains, as written."""
+    return tuple(_ADDRESS.findall(text[:_MAX_CHARS])) if "@" in text else ()
