@@ -70,11 +70,13 @@ def plan_listing(
     Returns:
         The plan. A vanished uid that the server lists again is open again.
     """
-    listed, outside = [], []
+    listed: list[ListedMessage] = []
+    outside: list[ListedMessage] = []
     for message in news:
         inside = window.contains(message.internaldate or first_seen)
         (listed if inside else outside).append(message)
-    adopted, covered = [], 0
+    adopted: list[int] = []
+    covered = 0
     for uid in uids:
         entry = known.get(uid)
         if entry is None or not window.contains(entry.internaldate or first_seen):

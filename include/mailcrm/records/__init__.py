@@ -53,21 +53,21 @@ from mailcrm.records.sync import (
     FolderSlice,
     FolderStatus,
     Generation,
+    Lease,
     LedgerEntry,
     LedgerState,
-    Lease,
     ListedMessage,
     SearchCriteria,
     Window,
 )
 
 __all__ = [
+    "COUNT_NAMES",
     "Approval",
     "Attachment",
     "AuthKind",
     "Backfill",
     "BounceReport",
-    "COUNT_NAMES",
     "Candidate",
     "Certificate",
     "CheckReport",

@@ -30,7 +30,7 @@ class Ownership(StrEnum):
 class AuthKind(StrEnum):
     """What the connection's password field holds."""
 
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 (the name of a way to log in)
     XOAUTH2 = "xoauth2"
 
 

@@ -128,7 +128,7 @@ class MessageContext:
 
 @dataclass(frozen=True, slots=True)
 class ContactKey:
-    """A key under which a contact can be looked up; `kind` is address, canonical, name or domain."""
+    """A key to look a contact up by; `kind` is address, canonical, name or domain."""
 
     kind: str
     key: str

@@ -37,7 +37,7 @@ class SearchCriteria:
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
-    """One line of the server's folder list. `attributes` are lower-case, such as `\\\\sent`."""
+    r"""One line of the server's folder list; `attributes` are lower-case, such as `\sent`."""
 
     name: str
     attributes: frozenset[str]
@@ -177,7 +177,8 @@ class FolderCertificate:
     @property
     def balanced(self) -> bool:
         """Whether the ends add up to what was listed."""
-        return self.listed == sum(getattr(self, name) for name in COUNT_NAMES if name != "listed")
+        ends = (int(getattr(self, name)) for name in COUNT_NAMES if name != "listed")
+        return self.listed == sum(ends)
 
 
 COUNT_NAMES = tuple(
