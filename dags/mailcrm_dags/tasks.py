@@ -50,16 +50,23 @@ def plan(mailbox_id: str) -> list[dict[str, Any]]:
 
     One slice is one fetch task. No slice: nothing new, and everything after this is skipped.
     """
-    from mailcrm.services.plan import run_plan
+    from mailcrm.services.plan import PlanResult, run_plan
+    from mailcrm.services.publish import read_summary
 
     context = get_current_context()
     params = context["params"]
     # Airflow's run ids are unique within a DAG; ours are unique over all mailboxes.
     run_id = f"{mailbox_id}/{context['run_id']}"
     since, until = read_midnight(params, "since"), read_midnight(params, "until")
-    result = _with_services(
-        lambda services: run_plan(services, mailbox_id, run_id, since, until, read_folders(params))
-    )
+    folders = read_folders(params)
+
+    def run(services: "Services") -> PlanResult:
+        result = run_plan(services, mailbox_id, run_id, since, until, folders)
+        if not result.slices:  # nothing follows that could turn red for what is still open
+            read_summary(services, run_id).raise_unless_complete()
+        return result
+
+    result = _with_services(run)
     context["ti"].xcom_push(key=LEASE_KEY, value=asdict(result.lease))
     return [{"label": _label(part), **asdict(part)} for part in result.slices]
 
