@@ -1,18 +1,18 @@
 """`mailcrm mailbox`: the registry."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from mailcrm.cli.options import AsJson, MailboxId
-from mailcrm.cli.output import Reply, know
+from mailcrm.cli.output import Reply, know, one_line, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mailcrm.records import Mailbox
-    from mailcrm.services.registry import RegistryEntry
+    from mailcrm.records.registry import RegistryEntry
 
 __all__ = ["app"]
 
@@ -31,15 +31,15 @@ def add(
     from mailcrm.services.wiring import open_services
 
     with open_services() as services:
-        added = add_mailbox(services, path)
-    mailbox = added.mailbox
+        entry, change = add_mailbox(services, path)
+    name = entry.mailbox_id
+    text = (
+        f"Mailbox {name} ({entry.address}): {change}.\n"
+        f"Next: store its username and password in the connections mailbox_{name}_imap and "
+        f"mailbox_{name}_smtp, then: mailcrm verify {name}"
+    )
     return Reply(
-        {"mailbox": mailbox.id, "change": added.change, "entry": added.entry},
-        lambda console: console.print(
-            f"Mailbox {mailbox.id} ({mailbox.address}) {added.change}.\n"
-            f"Next: store its username and password in the connections mailbox_{mailbox.id}_imap "
-            f"and mailbox_{mailbox.id}_smtp, then `mailcrm verify {mailbox.id}`."
-        ),
+        {"mailbox": name, "change": change, **_fields(entry)}, lambda console: console.print(text)
     )
 
 
@@ -52,7 +52,7 @@ def list_all(as_json: AsJson = False) -> Reply:
     with open_services() as services:
         entries = list_mailboxes(services)
     return Reply(
-        {"mailboxes": [entry.to_json() for entry in entries]},
+        {"mailboxes": [{"mailbox": e.mailbox_id, **_fields(e)} for e in entries]},
         lambda console: _show_list(console, entries),
     )
 
@@ -60,13 +60,15 @@ def list_all(as_json: AsJson = False) -> Reply:
 @app.command()
 def show(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = False) -> Reply:
     """Show one mailbox's entry and its health."""
+    from mailcrm.cli.show import show_status
     from mailcrm.services.registry import show_mailbox
     from mailcrm.services.wiring import open_services
 
     know(context, mailbox=mailbox_id)
     with open_services() as services:
         entry = show_mailbox(services, mailbox_id)
-    return Reply(entry.to_json(), lambda console: _show_entry(console, entry))
+    document = {"mailbox": mailbox_id, **_fields(entry)}
+    return Reply(document, lambda console: show_status(console, document))
 
 
 @app.command()
@@ -77,8 +79,8 @@ def pause(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = False
 
     know(context, mailbox=mailbox_id)
     with open_services() as services:
-        mailbox = pause_mailbox(services, mailbox_id)
-    return _state_reply(mailbox, f"Mailbox {mailbox_id} is paused: its runs do nothing.")
+        entry = pause_mailbox(services, mailbox_id)
+    return _state_reply(entry, f"Mailbox {mailbox_id} is paused: its runs do nothing.")
 
 
 @app.command()
@@ -89,8 +91,8 @@ def resume(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = Fals
 
     know(context, mailbox=mailbox_id)
     with open_services() as services:
-        mailbox = resume_mailbox(services, mailbox_id)
-    return _state_reply(mailbox, f"Mailbox {mailbox_id} is active.")
+        entry = resume_mailbox(services, mailbox_id)
+    return _state_reply(entry, f"Mailbox {mailbox_id} is active.")
 
 
 @app.command()
@@ -101,38 +103,54 @@ def remove(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = Fals
 
     know(context, mailbox=mailbox_id)
     with open_services() as services:
-        mailbox = remove_mailbox(services, mailbox_id)
+        entry = remove_mailbox(services, mailbox_id)
     text = (
         f"Mailbox {mailbox_id} is removed: no more runs. Its messages, matches and history stay in "
         f"the CRM.\nIts connections mailbox_{mailbox_id}_imap and mailbox_{mailbox_id}_smtp are "
         "still where you stored them; delete them there."
     )
-    return _state_reply(mailbox, text)
+    return _state_reply(entry, text)
 
 
-def _state_reply(mailbox: "Mailbox", text: str) -> Reply:
-    document = {"mailbox": mailbox.id, "state": mailbox.state.value, "crm_data": "kept"}
+def _state_reply(entry: "RegistryEntry", text: str) -> Reply:
+    document = {"mailbox": entry.mailbox_id, "state": entry.state, "crm_data": "kept"}
     return Reply(document, lambda console: console.print(text))
 
 
-def _show_list(console: "Console", entries: "list[RegistryEntry]") -> None:
+def _fields(entry: "RegistryEntry") -> dict[str, object]:
+    """What JSON says of an entry, beside its id; `entry` is null where it is wrong."""
+    stored = None
+    if entry.mailbox is not None:
+        stored = cast("dict[str, object]", plain(entry.mailbox))
+        del stored["state"], stored["connected_at"]
+    return {
+        "address": entry.address,
+        "state": entry.state,
+        "connected_at": entry.connected_at,
+        "updated_at": entry.updated_at,
+        "problem": entry.error,
+        "imap": entry.health.get("imap"),
+        "smtp": entry.health.get("smtp"),
+        "entry": stored,
+    }
+
+
+def _show_list(console: "Console", entries: "Sequence[RegistryEntry]") -> None:
     from rich.table import Table
 
     if not entries:
-        console.print("No mailbox is connected yet: `mailcrm mailbox add FILE.yaml`.")
+        console.print("No mailbox is connected yet: mailcrm mailbox add FILE.yaml")
         return
-    table = Table("id", "address", "ownership", "schedule", "folders", "state", "imap", "smtp")
+    table = Table("id", "address", "state", "ownership", "schedule", "folders", "imap", "smtp")
     for entry in entries:
-        table.add_row(*entry.columns())
+        mailbox = entry.mailbox
+        settings = ("?", "?", "?")
+        if mailbox is not None:
+            schedule = mailbox.schedule or "by hand"
+            settings = (mailbox.ownership.value, schedule, ", ".join(mailbox.folders))
+        health = [str(entry.health.get(d, {}).get("state", "-")) for d in ("imap", "smtp")]
+        table.add_row(entry.mailbox_id, entry.address, entry.state.value, *settings, *health)
     console.print(table)
     for entry in entries:
         if entry.error:
-            console.print(f"{entry.mailbox_id}: {entry.error}")
-
-
-def _show_entry(console: "Console", entry: "RegistryEntry") -> None:
-    import json
-
-    from mailcrm.cli.output import plain
-
-    console.print_json(json.dumps(plain(entry.to_json())), highlight=False)
+            console.print(f"does not run: {one_line(entry.error)}")

@@ -4,6 +4,7 @@
 `tests/contract/` holds fakes to the same behaviour.
 """
 
+from mailcrm.ports.files import Files
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
 from mailcrm.ports.store import Contacts, Gate, Ledger, Overview, Publisher, Registry, Staging
 
@@ -11,6 +12,7 @@ __all__ = [
     "Clock",
     "Contacts",
     "CredentialStore",
+    "Files",
     "Gate",
     "Ledger",
     "MailReader",

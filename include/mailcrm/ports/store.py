@@ -27,6 +27,7 @@ from mailcrm.records import (
     VerifyResult,
     Window,
 )
+from mailcrm.records.registry import RegistryEntry
 
 
 class Registry(Protocol):
@@ -45,7 +46,11 @@ class Registry(Protocol):
         ...
 
     def list_mailboxes(self) -> Sequence[Mailbox]:
-        """All that were not removed, by id."""
+        """All that were not removed and whose entry is right, by id."""
+        ...
+
+    def list_entries(self) -> Sequence[RegistryEntry]:
+        """All that were not removed, by id; a wrong entry brings its error instead."""
         ...
 
     def set_state(self, mailbox_id: str, state: str, now: dt.datetime) -> None:
@@ -228,6 +233,16 @@ class Contacts(Protocol):
 
     def upsert_contacts(self, contacts: Sequence[Contact], now: dt.datetime) -> int:
         """Add or change contacts with their addresses and lookup keys; how many changed."""
+        ...
+
+    def refresh_contacts(self, now: dt.datetime) -> int:
+        """Copy what the contacts query yields into the lookup; how many changed.
+
+        Without a query there is nothing to do. Call it before matching a batch.
+
+        Raises:
+            SettingsError: the query is wrong, or yields nobody although contacts were known.
+        """
         ...
 
     def find_contacts(self, keys: Iterable[ContactKey]) -> Sequence[tuple[ContactKey, Contact]]:

@@ -58,6 +58,7 @@ def _match(services: Services, lease: Lease) -> None:
     mailbox = services.registry.read_mailbox(lease.mailbox_id)
     own = mailbox.all_own_addresses()
     contexts = list(services.staging.read_contexts(lease.batch_id))
+    services.contacts.refresh_contacts(services.clock.now())
     index = ContactIndex(services.contacts.find_contacts(plan_lookups(contexts, own)))
     services.staging.write_decisions(
         lease, ((context, decide_message(context, index, own)) for context in contexts)

@@ -13,6 +13,7 @@ from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.registry import RegistryTables
 from mailcrm.adapters.expectations import GxGate
+from mailcrm.adapters.files import LocalFiles
 from mailcrm.adapters.mail_servers import RealMailServers
 from mailcrm.adapters.secrets import EnvironmentCredentials
 from mailcrm.adapters.staging import StagingTables
@@ -20,6 +21,7 @@ from mailcrm.ports import (
     Clock,
     Contacts,
     CredentialStore,
+    Files,
     Gate,
     Ledger,
     MailServers,
@@ -46,6 +48,7 @@ class Services:
     overview: Overview
     servers: MailServers
     credentials: CredentialStore
+    files: Files
 
 
 @contextlib.contextmanager
@@ -79,6 +82,7 @@ def open_services(
             overview=OverviewTables(engine),
             servers=RealMailServers(settings),
             credentials=credentials or EnvironmentCredentials(),
+            files=LocalFiles(settings.home),
         )
     finally:
         engine.dispose()

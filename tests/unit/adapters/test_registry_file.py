@@ -41,10 +41,10 @@ shared:
 approval: {over_days: 30, over_messages: 5000, reviewed_sample: 20}
 freshness: 6h
 idle: true
-tls: {pin_sha256: "AA:%s"}
+tls: {pin_sha256: "AA:PIN"}
 auth: xoauth2
 trusted_authserv_ids: [mx.acme.example]
-""" % ":".join(["0f"] * 31)
+""".replace("PIN", ":".join(["0f"] * 31))
 
 
 def minimal(**changes: Any) -> dict[str, Any]:

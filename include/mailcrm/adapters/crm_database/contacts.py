@@ -1,0 +1,231 @@
+"""Contacts, their addresses and the keys under which they are looked up.
+
+Where `MAILCRM_CONTACTS_QUERY` names the CRM's own tables, `refresh_contacts` copies what it yields
+into the same tables before each match, contacts that are gone included, so that lookups, foreign
+keys and the analysts' joins are the same in both cases.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
+
+from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
+from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
+from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
+from mailcrm.errors import SettingsError
+from mailcrm.match import plan_contact_keys
+from mailcrm.records import Contact, ContactAddress, ContactKey
+
+__all__ = ["ContactTables"]
+
+_CHUNK = 5_000
+_SOURCE = "MAILCRM_CONTACTS_QUERY"
+
+
+class ContactTables:
+    """Contacts in the CRM database; see `mailcrm.ports.Contacts`."""
+
+    def __init__(self, engine: Engine, contacts_query: str | None = None) -> None:
+        """Work on migrated tables; `contacts_query` is a SELECT over the CRM's own tables."""
+        self._engine = engine
+        self._query = contacts_query
+
+    def upsert_contacts(self, contacts: Sequence[Contact], now: dt.datetime) -> int:
+        """Add or change contacts with their addresses and lookup keys, all or none.
+
+        Returns:
+            How many contacts are new or differ from what was stored.
+
+        Raises:
+            SettingsError: contacts come from a query, so an import would be undone.
+        """
+        if self._query is not None:
+            raise SettingsError(
+                where="contacts import",
+                problem=f"contacts come from {_SOURCE}; change them there, or unset it",
+            )
+        with writing(self._engine) as connection:
+            _lock(connection)
+            return _upsert(connection, contacts, now)
+
+    def refresh_contacts(self, now: dt.datetime) -> int:
+        """Bring the lookup up to date with the contacts query; without one there is nothing to do.
+
+        Returns:
+            How many contacts were added, changed or removed.
+
+        Raises:
+            SettingsError: the query fails, lacks a column, or yields nobody although contacts
+                were known; nothing is changed then.
+        """
+        if self._query is None:
+            return 0
+        contacts = read_contacts_query(self._engine, self._query)
+        with writing(self._engine) as connection:
+            _lock(connection)
+            known = set(connection.execute(select(crm_contacts.c.contact_id)).scalars())
+            gone = known.difference(contact.contact_id for contact in contacts)
+            if known and not contacts:
+                raise SettingsError(
+                    where=_SOURCE,
+                    problem=f"yields no contact, but {len(known)} were known; nothing changed",
+                )
+            changed = _upsert(connection, contacts, now)
+            for ids in chunked(sorted(gone), _CHUNK):
+                for table in (contact_keys, crm_contact_addresses, crm_contacts):
+                    connection.execute(delete(table).where(table.c.contact_id.in_(ids)))
+        return changed + len(gone)
+
+    def find_contacts(self, keys: Iterable[ContactKey]) -> Sequence[tuple[ContactKey, Contact]]:
+        """All contacts under any of the keys, by key and contact_id."""
+        wanted: dict[str, set[str]] = {}
+        for key in keys:
+            wanted.setdefault(key.kind, set()).add(key.key)
+        found: list[tuple[ContactKey, str]] = []
+        with reading(self._engine) as connection:
+            for kind, texts in sorted(wanted.items()):
+                for chunk in chunked(sorted(texts), _CHUNK):
+                    rows = connection.execute(
+                        select(contact_keys.c.key, contact_keys.c.contact_id).where(
+                            contact_keys.c.kind == kind, contact_keys.c.key.in_(chunk)
+                        )
+                    )
+                    found += [(ContactKey(kind, key), contact_id) for key, contact_id in rows]
+            contacts = _read_contacts(connection, {contact_id for _, contact_id in found})
+        found.sort(key=lambda pair: (pair[0].kind, pair[0].key, pair[1]))
+        return [(key, contacts[contact_id]) for key, contact_id in found]
+
+    def count_contacts(self) -> int:
+        """How many there are."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.count()).select_from(crm_contacts)).scalar_one()
+
+
+def _lock(connection: Connection) -> None:
+    # Two imports side by side would meet in each other's rows; SQLite has one writer anyway.
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE crm_contacts IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _upsert(connection: Connection, contacts: Sequence[Contact], now: dt.datetime) -> int:
+    latest = {contact.contact_id: contact for contact in contacts}
+    changed = 0
+    for chunk in chunked(list(latest.values()), _CHUNK):
+        ids = [contact.contact_id for contact in chunk]
+        stored = _read_contacts(connection, ids)
+        fresh = [c for c in chunk if _content(c) != _content(stored.get(c.contact_id))]
+        _write_contacts(connection, fresh, now)
+        _sync_rows(
+            connection,
+            crm_contact_addresses,
+            {(c.contact_id, a.address): a.is_primary for c in fresh for a in c.addresses},
+            {
+                (c.contact_id, a.address): a.is_primary
+                for c in fresh
+                for a in stored.get(c.contact_id, c).addresses
+                if c.contact_id in stored
+            },
+        )
+        _sync_keys(connection, chunk)
+        changed += len(fresh)
+    return changed
+
+
+def _content(contact: Contact | None) -> tuple[object, ...] | None:
+    if contact is None:
+        return None
+    addresses = frozenset((a.address, a.is_primary) for a in contact.addresses)
+    return contact.full_name, contact.company, contact.domain, addresses
+
+
+def _write_contacts(connection: Connection, contacts: Sequence[Contact], now: dt.datetime) -> None:
+    if not contacts:
+        return
+    insert = insert_into(connection, crm_contacts)
+    names = ("full_name", "company", "domain", "updated_at")
+    insert = insert.on_conflict_do_update(
+        index_elements=["contact_id"], set_={name: insert.excluded[name] for name in names}
+    )
+    rows = [
+        {
+            "contact_id": contact.contact_id,
+            "full_name": contact.full_name,
+            "company": contact.company,
+            "domain": contact.domain,
+            "updated_at": now,
+        }
+        for contact in contacts
+    ]
+    connection.execute(insert, rows)
+
+
+def _sync_rows(
+    connection: Connection,
+    table: Table,
+    wanted: Mapping[tuple[str, str], bool],
+    stored: Mapping[tuple[str, str], bool],
+) -> None:
+    gone = [key for key in stored if key not in wanted]
+    columns = tuple_(table.c.contact_id, table.c.address)
+    for keys in chunked(gone, _CHUNK):
+        connection.execute(delete(table).where(columns.in_(keys)))
+    insert = insert_into(connection, table)
+    insert = insert.on_conflict_do_update(
+        index_elements=["contact_id", "address"], set_={"is_primary": insert.excluded.is_primary}
+    )
+    rows = [
+        {"contact_id": key[0], "address": key[1], "is_primary": value}
+        for key, value in wanted.items()
+        if stored.get(key) is not value
+    ]
+    if rows:
+        connection.execute(insert, rows)
+
+
+def _sync_keys(connection: Connection, contacts: Sequence[Contact]) -> None:
+    """Also of contacts that did not change: a newer version may make other keys of them."""
+    ids = [contact.contact_id for contact in contacts]
+    columns = contact_keys.c
+    stored = {
+        (kind, key, contact_id)
+        for kind, key, contact_id in connection.execute(
+            select(columns.kind, columns.key, columns.contact_id).where(columns.contact_id.in_(ids))
+        )
+    }
+    wanted = {(k.kind, k.key, c.contact_id) for c in contacts for k in plan_contact_keys(c)}
+    whole = tuple_(columns.kind, columns.key, columns.contact_id)
+    for keys in chunked(sorted(stored - wanted), _CHUNK):
+        connection.execute(delete(contact_keys).where(whole.in_(keys)))
+    rows = [
+        {"kind": kind, "key": key, "contact_id": contact_id}
+        for kind, key, contact_id in sorted(wanted - stored)
+    ]
+    if rows:
+        insert = insert_into(connection, contact_keys).on_conflict_do_nothing()
+        connection.execute(insert, rows)
+
+
+def _read_contacts(connection: Connection, ids: Iterable[str]) -> dict[str, Contact]:
+    found: dict[str, Contact] = {}
+    for chunk in chunked(sorted(ids), _CHUNK):
+        addresses: dict[str, list[ContactAddress]] = {}
+        table: Any = crm_contact_addresses
+        rows = connection.execute(select(table).where(table.c.contact_id.in_(chunk)))
+        for contact_id, address, is_primary in rows:
+            addresses.setdefault(contact_id, []).append(ContactAddress(address, is_primary))
+        rows = connection.execute(select(crm_contacts).where(crm_contacts.c.contact_id.in_(chunk)))
+        for row in rows:
+            ordered = sorted(
+                addresses.get(row.contact_id, ()), key=lambda a: (not a.is_primary, a.address)
+            )
+            found[row.contact_id] = Contact(
+                contact_id=row.contact_id,
+                full_name=row.full_name,
+                company=row.company,
+                domain=row.domain,
+                addresses=tuple(ordered),
+                updated_at=row.updated_at,
+            )
+    return found

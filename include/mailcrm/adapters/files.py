@@ -1,0 +1,32 @@
+"""Registry files, contact files and the registry's snapshot on the local disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mailcrm.adapters.contacts_file import read_contacts_file
+from mailcrm.adapters.registry_file import read_mailbox_file
+from mailcrm.adapters.registry_snapshot import write_snapshot
+from mailcrm.records import Contact, Mailbox
+from mailcrm.records.registry import RegistryEntry
+
+__all__ = ["LocalFiles"]
+
+
+class LocalFiles:
+    """See `mailcrm.ports.Files`; the snapshot lies in `home`."""
+
+    def __init__(self, home: Path) -> None:
+        """`home` is the folder of everything that mailcrm writes; it is made when needed."""
+        self._home = home
+
+    def read_mailbox(self, path: Path) -> Mailbox:
+        """One registry file."""
+        return read_mailbox_file(path)
+
+    def read_contacts(self, path: Path) -> Sequence[Contact]:
+        """One contacts file, in its order."""
+        return read_contacts_file(path)
+
+    def write_snapshot(self, entries: Sequence[RegistryEntry]) -> None:
+        """Replace the registry's snapshot."""
+        write_snapshot(self._home, entries)

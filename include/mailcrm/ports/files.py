@@ -1,0 +1,36 @@
+"""Port towards the files that people give us, and the one that DAG files read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mailcrm.records import Contact, Mailbox
+from mailcrm.records.registry import RegistryEntry
+
+
+class Files(Protocol):
+    """Registry files, contact files and the registry's snapshot."""
+
+    def read_mailbox(self, path: Path) -> Mailbox:
+        """One registry file.
+
+        Raises:
+            SettingsError: it cannot be read or is wrong; one line with file and fields.
+        """
+        ...
+
+    def read_contacts(self, path: Path) -> Sequence[Contact]:
+        """One contacts file, in its order.
+
+        Raises:
+            SettingsError: it cannot be read or is wrong; one line with file and line number.
+        """
+        ...
+
+    def write_snapshot(self, entries: Sequence[RegistryEntry]) -> None:
+        """Replace the registry's snapshot, at once or not at all.
+
+        Raises:
+            SettingsError: the folder of MAILCRM_HOME cannot be written.
+        """
+        ...
