@@ -196,7 +196,7 @@ class LocalAirflowProcesses:
     ) -> ChildProcess:
         command = [sys.executable, "-m", "airflow", *arguments]
         env = {**self._environment(), **credentials}
-        return ChildProcess(name, command, env, self.logs / f"{name}.log", cwd=self._home)
+        return ChildProcess(name, command, env, self.logs / f"{name}.log", cwd=Path.cwd())
 
     def _environment(self) -> dict[str, str]:
         """What every component gets: nothing of another Airflow, all of ours."""

@@ -1,17 +1,27 @@
 """Child processes with a log file each, stopped politely and then firmly."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.errors import SettingsError
 
-__all__ = ["LOOPBACK", "ChildProcess", "find_free_port", "is_port_free", "wait_until_listening"]
+__all__ = [
+    "LOOPBACK",
+    "ChildProcess",
+    "deaf_to_signals",
+    "find_free_port",
+    "hold_folder",
+    "is_port_free",
+    "stop_on_signals",
+    "wait_until_listening",
+]
 
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.05
@@ -95,3 +105,49 @@ def wait_until_listening(process: ChildProcess, port: int, timeout_s: float) -> 
             return
         time.sleep(POLL_S)
     raise SettingsError(where=process.name, problem=f"did not come up; its log is {process.log}")
+
+
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Keep the folder to this process; the lock goes with the process, however it ends.
+
+    Raises:
+        SettingsError: another process holds it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                where=str(folder),
+                problem="another `mailcrm demo` or `mailcrm up` is running here; stop it first",
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that children are stopped in order."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def deaf_to_signals() -> Iterator[None]:
+    """Ignore SIGINT, SIGTERM and SIGHUP, for the seconds in which children are stopped."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailcrm import __version__
-from mailcrm.cli import contacts, database, mailbox, sync
+from mailcrm.cli import contacts, database, local, mailbox, sync
 
 __all__ = ["app"]
 
@@ -42,3 +42,4 @@ app.add_typer(database.app, name="db")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(mailbox.app, name="mailbox")
 sync.add_commands(app)
+local.add_commands(app)
