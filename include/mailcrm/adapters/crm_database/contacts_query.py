@@ -4,7 +4,7 @@ import dataclasses
 import re
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, CursorResult, Engine, exc
 
 from mailcrm.adapters.crm_database.engine import reading
 from mailcrm.errors import DatabaseError, SettingsError
@@ -32,13 +32,24 @@ def read_contacts_query(engine: Engine, query: str) -> list[Contact]:
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             # As it is: no bound parameters, so that % and : in it mean what they say.
             plain = connection.execution_options(no_parameters=True)
-            result = plain.exec_driver_sql(query)
+            result = _execute(plain, query)
             missing = [name for name in QUERY_COLUMNS if name not in result.keys()]  # noqa: SIM118
             if missing:
                 raise SettingsError(where=_SOURCE, problem=f"lacks {', '.join(missing)}")
             return _group(result.mappings())
     except DatabaseError as error:
         raise SettingsError(where=_SOURCE, problem=f"fails: {error.fields['detail']}") from None
+
+
+def _execute(connection: Connection, query: str) -> CursorResult[Any]:
+    try:
+        return connection.exec_driver_sql(query)
+    except exc.DBAPIError as error:
+        text = str(error.orig).strip().splitlines()[0]
+        # SQLite calls a typing error in the query and a locked database by the same name.
+        if isinstance(error, exc.OperationalError) and "syntax" not in text:
+            raise
+        raise SettingsError(where=_SOURCE, problem=f"fails: {text[:200]}") from None
 
 
 def _group(rows: Any) -> list[Contact]:

@@ -15,6 +15,8 @@ from mailcrm.errors import DatabaseError, MailcrmError, StoreBusyError
 
 T = TypeVar("T")
 _WRITE = "mailcrm_write"
+# What SQLite says of a state that passes: https://www.sqlite.org/rescode.html
+_HEALS = re.compile(r"locked|busy|disk is full|disk I/O error|unable to open database file")
 BUSY_TIMEOUT_S = 30
 # More bound values than SQLite (32,766) or PostgreSQL (65,535) take in one statement.
 CHUNK = 10_000
@@ -114,6 +116,8 @@ def translate(error: exc.DBAPIError) -> MailcrmError:
         return DatabaseError(detail=text)
     if "password authentication failed" in text or re.search(r'database "[^"]*" does not', text):
         return DatabaseError(detail=text)
+    if isinstance(error.orig, sqlite3.Error):
+        return StoreBusyError(detail=text) if _HEALS.search(text) else DatabaseError(detail=text)
     if isinstance(error, (exc.OperationalError, exc.InterfaceError)):
         return StoreBusyError(detail=text)
     return DatabaseError(detail=text)

@@ -87,11 +87,11 @@ class StagingTables:
             .join(staged, staged.c.message_id_hash == known.c.message_id_hash)
             .where(mine),
             select(*columns).join(staged, staged.c.fingerprint == known.c.fingerprint).where(mine),
-        ).order_by("message_key")
+        )
         with reading(self._engine) as connection:
             return [
                 KnownIdentity(row[0], IdentityEvidence(*row[1:]))
-                for row in connection.execute(statement)
+                for row in sorted(connection.execute(statement), key=lambda row: row[0])
             ]
 
     def write_identities(self, lease: Lease, decisions: Sequence[IdentityDecision]) -> None:
