@@ -1,0 +1,97 @@
+"""The DAG of a mailbox: its shape, its form, and how it is parsed."""
+
+import pytest
+
+from dags.conftest import Parse, entry
+
+FLOW = {
+    "verify_imap": [],
+    "verify_smtp": [],
+    "plan": ["verify_imap"],
+    "fetch": ["plan"],
+    "match": ["fetch"],
+    "check": ["match"],
+    "publish": ["check"],
+}
+
+
+@pytest.fixture(scope="module")
+def parsed(parse: Parse):
+    return parse([entry("sales"), entry("support", schedule=None)])
+
+
+@pytest.fixture(scope="module")
+def dag(parsed):
+    return parsed["dags"]["mailbox__sales"]
+
+
+def test_parse_two_mailboxes_gives_one_dag_each_without_errors(parsed):
+    assert parsed["import_errors"] == {}
+    assert sorted(parsed["dags"]) == ["mailbox__sales", "mailbox__support"]
+
+
+def test_parse_reaches_no_network_database_or_program(parsed):
+    assert parsed["attempts"] == []
+
+
+def test_parse_leaves_heavy_libraries_alone(parsed):
+    assert parsed["heavy"] == []
+
+
+def test_dag_edges_follow_the_design(dag):
+    assert {name: task["upstream"] for name, task in dag["tasks"].items()} == FLOW
+
+
+def test_dag_smtp_verification_stands_alone(dag):
+    assert all("verify_smtp" not in task["upstream"] for task in dag["tasks"].values())
+
+
+def test_dag_fetch_is_mapped_by_slice(dag):
+    assert [name for name, task in dag["tasks"].items() if task["is_mapped"]] == ["fetch"]
+
+
+def test_dag_match_runs_when_one_slice_came_through(dag):
+    rules = {name: task["trigger_rule"] for name, task in dag["tasks"].items()}
+    assert rules.pop("match") == "all_done_min_one_success"
+    assert set(rules.values()) == {"all_success"}
+
+
+def test_dag_every_task_has_timeout_retries_policy_owner_and_docs(dag):
+    for name, task in dag["tasks"].items():
+        assert 0 < task["timeout_s"] <= 7200, name
+        assert task["retries"] > 0, name
+        assert task["policy"], name
+        assert task["owner"] == "mailcrm", name
+        assert task["doc"], name
+
+
+def test_dag_params_are_the_window_and_the_folders(dag):
+    assert list(dag["params"]) == ["since", "until", "folders"]
+    assert dag["params"]["since"]["format"] == "date"
+    assert dag["params"]["since"]["type"] == ["null", "string"]
+    assert dag["params"]["folders"]["type"] == ["null", "array"]
+
+
+def test_dag_runs_one_at_a_time_and_never_catches_up(dag):
+    assert (dag["max_active_runs"], dag["catchup"]) == (1, False)
+
+
+def test_dag_docs_name_the_mailbox_and_its_folders(dag):
+    assert "sales@acme.example" in dag["doc"]
+    assert "`Sent`" in dag["doc"]
+
+
+def test_dag_schedule_is_the_registrys(parsed):
+    schedules = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
+    assert schedules == {"mailbox__sales": "*/15 * * * *", "mailbox__support": None}
+
+
+def test_dag_paused_mailbox_keeps_its_dag_without_a_schedule(parse: Parse):
+    found = parse([entry("sales", state="paused")])["dags"]["mailbox__sales"]
+    assert found["schedule"] is None
+    assert "paused" in found["tags"]
+    assert "Paused" in found["doc"]
+
+
+def test_parse_serializes_within_twenty_kilobytes(parsed):
+    assert max(parsed["serialized_bytes"].values()) < 20_000
