@@ -4,6 +4,7 @@ import datetime as dt
 
 from mailcrm.parse.addresses import parse_addresses
 from mailcrm.parse.body import read_body
+from mailcrm.parse.bounces import is_bounce, is_bounce_text, read_bounces, reports_success
 from mailcrm.parse.dates import choose_date
 from mailcrm.parse.fields import ADDRESS_VALUE_CAP, VALUE_CAP, HeaderBlock, split_fields
 from mailcrm.parse.ids import parse_message_id, parse_references
@@ -82,25 +83,29 @@ def _parse(
         defects["raw_capped"] = None
     if any(len(value) > VALUE_CAP for value in header.values.get("subject", ())):
         defects["header_value_capped"] = None
-    list_id = _text(header, "list-id", hint)
+    subject = _text(header, "subject", hint)
+    bounced = is_bounce(header, structure) or is_bounce_text(header, body.text)
+    bounces = read_bounces(raw, header, structure, body.text) if bounced else ()
+    bounced = bool(bounces) or (bounced and not reports_success(raw, structure))
     return ParsedMessage(
         message_id=parse_message_id(_text(header, "message-id", hint)),
-        subject=_text(header, "subject", hint),
+        subject=subject,
         sent_at=sent_at,
         sent_at_source=source,
         participants=participants,
         body_text=body.text,
         new_text=split_new_text(body.text),
         size_bytes=size,
-        kind=classify_kind(header),
+        kind=classify_kind(header, structure, subject, bounced),
         attachments=body.attachments,
         in_reply_to=parse_references(_raw_text(header, "in-reply-to")),
         references=parse_references(_raw_text(header, "references")),
-        list_id=_list_id(list_id),
+        list_id=_list_id(_text(header, "list-id", hint)),
         auth_results=tuple(
             clean_line(decode_raw(value[:VALUE_CAP]))
             for value in header.values.get("authentication-results", ())[:50]
         ),
+        bounces=bounces,
         headers=_kept_headers(header, hint),
         defects=tuple(defects),
         partial=not _PARTIAL.isdisjoint(defects),

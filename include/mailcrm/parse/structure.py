@@ -89,6 +89,8 @@ def walk_parts(
         if children:
             stack.extend(reversed(children))
         else:
+            if content_type.startswith("multipart/"):  # unreadable as such: its text is kept
+                content_type = "text/plain"
             leaves.append(_leaf(node, block, content_type, parameters))
     return Structure(root[0], root[1], tuple(leaves), tuple(defects))
 
