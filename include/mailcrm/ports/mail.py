@@ -48,8 +48,15 @@ class MailReader(Protocol):
     A read error closes the session; every method then raises ServerUnreachableError.
     """
 
-    bytes_received: int
-    commands_sent: int
+    @property
+    def bytes_received(self) -> int:
+        """Bytes that the server sent so far."""
+        ...
+
+    @property
+    def commands_sent(self) -> int:
+        """Commands sent so far, the login included."""
+        ...
 
     def list_folders(self) -> Sequence[FolderEntry]:
         """All folders, selectable or not; a name that does not decode stays as it was sent."""
@@ -60,11 +67,18 @@ class MailReader(Protocol):
 
         Raises:
             FolderMissingError: the server does not have it.
+            ServerRefusedError, ThrottledError
         """
         ...
 
     def search_uids(self, criteria: SearchCriteria) -> Sequence[int]:
-        """Uids in the examined folder that meet the criteria: ascending, unique, in range."""
+        """Uids in the examined folder that meet the criteria: ascending, unique, in range.
+
+        Never silently empty: a server that says yes without an answer is asked in another way.
+
+        Raises:
+            ServerRefusedError, ThrottledError
+        """
         ...
 
     def uid_anchors(self, step: int) -> Sequence[int]:
@@ -72,13 +86,21 @@ class MailReader(Protocol):
         ...
 
     def fetch_listing(self, uids: Sequence[int]) -> Iterator[ListedMessage]:
-        """INTERNALDATE and RFC822.SIZE of the uids, any order; absent ones are left out."""
+        """INTERNALDATE and RFC822.SIZE of the uids, any order; absent ones are left out.
+
+        A uid that the server refuses to describe is listed without a date, with size 0.
+        """
         ...
 
     def fetch_messages(self, uids: Sequence[int], cap_bytes: int) -> Iterator[FetchedMessage]:
         """The messages, any order, one FETCH; the caller bounds how many.
 
-        A uid is left out where the server left it out or gave no usable body.
+        A uid is left out where the server left it out or gave no usable body. A message of more
+        than `cap_bytes` is cut there, and is not `is_whole`.
+
+        Raises:
+            ServerRefusedError: the server refused the whole command: ask for fewer uids.
+            ThrottledError
         """
         ...
 
