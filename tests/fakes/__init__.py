@@ -1,0 +1,1 @@
+"""Stand-ins for ports, held to the real adapters' behaviour by tests/contract/."""
