@@ -41,7 +41,7 @@ up: $(VENV)/.installed  ## the demo's home with the whole Airflow on http://loca
 
 test: $(VENV)/.installed-dev  ## every test, against real servers (installs missing ones when it may)
 	@bash tests/setup_servers.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 600
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES)) || \
@@ -49,7 +49,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff check"; $(BIN)/ruff check --quiet $(wildcard $(SOURCES))
 	@echo "mypy --strict"; $(BIN)/mypy --no-error-summary
 	@echo "lint-imports"; out=$$(PYTHONPATH=include:dags:plugins $(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
-	@echo "fast tests"; $(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/architecture
+	@echo "fast tests"; $(BIN)/python -m pytest -q -n $(WORKERS) --timeout 120 tests/unit tests/architecture
 
 format: $(VENV)/.installed-dev  ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix-only $(wildcard $(SOURCES)); $(BIN)/ruff format $(wildcard $(SOURCES))
