@@ -1,6 +1,18 @@
 """Which rows are fit to publish, and whether the batch is: rules as data, and what follows."""
 
 from mailcrm.check.row_rules import ROW_RULES, check_row
-from mailcrm.check.rule import RowFault, Rule
+from mailcrm.check.rule import SIGHTED, RowFault, Rule
+from mailcrm.check.subjects import SCOPES, SUBJECTS
+from mailcrm.check.suite import SUITE, decide_gate
 
-__all__ = ["ROW_RULES", "RowFault", "Rule", "check_row"]
+__all__ = [
+    "ROW_RULES",
+    "SCOPES",
+    "SIGHTED",
+    "SUBJECTS",
+    "SUITE",
+    "RowFault",
+    "Rule",
+    "check_row",
+    "decide_gate",
+]

@@ -215,7 +215,8 @@ ROW_RULES: tuple[Rule, ...] = (
         reason="a header or the text is longer than its column takes",
         condition=" OR ".join(
             (
-                f"LENGTH(m.body_text) > {MAX_BODY_CHARS}",
+                f"({{octets:m.body_text}} > {MAX_BODY_CHARS}"
+                f" AND LENGTH(m.body_text) > {MAX_BODY_CHARS})",
                 f"LENGTH(m.subject) > {MAX_HEADER_CHARS}",
                 f"LENGTH(m.message_id) > {MAX_HEADER_CHARS}",
                 _PARTICIPANT.format(f"LENGTH(p.display_name) > {MAX_HEADER_CHARS}"),

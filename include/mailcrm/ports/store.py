@@ -265,6 +265,10 @@ class Gate(Protocol):
         """Run every expectation on the batch's rows in the database."""
         ...
 
+    def find_faults(self, lease: Lease, window: Window) -> Sequence[Quarantined]:
+        """The batch's messages that break a row rule, each with the first one it breaks."""
+        ...
+
 
 class Overview(Protocol):
     """Read-only looks at what is stored, for people."""
