@@ -1,7 +1,7 @@
 """Ports towards the databases and the gate."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from mailcrm.records import (
@@ -191,7 +191,7 @@ class Staging(Protocol):
         """The batch's new messages (disposition publish)."""
         ...
 
-    def read_conversations(self, id_hashes: Iterable[str]) -> Mapping[str, str]:
+    def read_conversations(self, id_hashes: Collection[str]) -> Mapping[str, str]:
         """Known id_hash -> conversation_key."""
         ...
 

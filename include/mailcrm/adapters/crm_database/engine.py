@@ -1,11 +1,15 @@
 """Engines and transactions on both databases, and the one place that translates their errors."""
 
 import contextlib
+import functools
+import logging
+import random
 import re
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,11 +17,16 @@ from sqlalchemy.engine import make_url
 
 from mailcrm.errors import DatabaseError, MailcrmError, StoreBusyError
 
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 T = TypeVar("T")
 _WRITE = "mailcrm_write"
 # What SQLite says of a state that passes: https://www.sqlite.org/rescode.html
 _HEALS = re.compile(r"locked|busy|disk is full|disk I/O error|unable to open database file")
 BUSY_TIMEOUT_S = 30
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.1
 # More bound values than SQLite (32,766) or PostgreSQL (65,535) take in one statement.
 CHUNK = 10_000
 
@@ -139,3 +148,29 @@ def chunked(values: list[T], size: int = CHUNK) -> Iterator[list[T]]:
     """Lists of at most `size` values, in order."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def retried(method: Callable[P, T]) -> Callable[P, T]:
+    """Try a whole transaction again, up to ATTEMPTS times, while the database is busy or away.
+
+    Only for methods that may run twice with the same effect as once: when a connection dies
+    during COMMIT nobody knows its outcome, and the next try finds out by doing it again. Pauses
+    grow from FIRST_PAUSE_S seconds, doubling, with jitter.
+    """
+
+    @functools.wraps(method)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return method(*args, **kwargs)
+            except StoreBusyError as error:
+                logger.warning(
+                    "database.retry operation=%s attempt=%d reason=%s",
+                    method.__name__,
+                    attempt,
+                    str(error)[:200],
+                )
+                time.sleep(FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311
+        return method(*args, **kwargs)
+
+    return run

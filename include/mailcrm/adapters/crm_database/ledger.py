@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, func, or_, select, update
 
-from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
+from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease, take_lease
 from mailcrm.adapters.crm_database.runs import (
     add_problems,
@@ -39,16 +39,19 @@ class LedgerTables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @retried
     def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
         """See `ports.Ledger`."""
         with writing(self._engine) as connection:
             return take_lease(connection, mailbox_id, run_id, window, now)
 
+    @retried
     def check_lease(self, lease: Lease) -> None:
         """Raise FencedError where a newer run took over."""
         with writing(self._engine) as connection:
             check_lease(connection, lease)
 
+    @retried
     def open_generation(
         self, lease: Lease, folder: str, uidvalidity: int, now: dt.datetime
     ) -> Generation:
@@ -80,6 +83,7 @@ class LedgerTables:
             ).one()
         return Generation(row.generation_id, row.mailbox_id, folder, row.generation, uidvalidity)
 
+    @retried
     def find_generation(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
         """The generation of a uidvalidity, None where it was never read."""
         table = sync_generations
@@ -95,6 +99,7 @@ class LedgerTables:
             return None
         return Generation(row.generation_id, mailbox_id, folder, row.generation, uidvalidity)
 
+    @retried
     def read_generation(self, generation_id: int) -> Generation:
         """See `ports.Ledger`."""
         table = sync_generations
@@ -106,6 +111,7 @@ class LedgerTables:
             generation_id, row.mailbox_id, row.folder, row.generation, row.uidvalidity
         )
 
+    @retried
     def read_entries(
         self, generation_id: int, uid_low: int, uid_high: int | None
     ) -> Mapping[int, LedgerEntry]:
@@ -122,6 +128,7 @@ class LedgerTables:
                 for uid, state, internaldate, size, batch_id in rows
             }
 
+    @retried
     def write_listing(
         self,
         lease: Lease,
@@ -175,6 +182,7 @@ class LedgerTables:
             )
         )
 
+    @retried
     def write_counts(
         self, lease: Lease, generation_id: int, listed: int, already_covered: int
     ) -> None:
@@ -188,6 +196,7 @@ class LedgerTables:
                 .on_conflict_do_update(index_elements=["run_id", "generation_id"], set_=counts)
             )
 
+    @retried
     def write_problems(self, lease: Lease, problems: Sequence[str]) -> None:
         """See `ports.Ledger`."""
         if not problems:
@@ -196,6 +205,7 @@ class LedgerTables:
             check_lease(connection, lease)
             add_problems(connection, lease.run_id, problems)
 
+    @retried
     def has_staged(self, lease: Lease, generation_id: int) -> bool:
         """See `ports.Ledger`."""
         table = sync_ledger
@@ -207,6 +217,7 @@ class LedgerTables:
         with reading(self._engine) as connection:
             return connection.execute(statement.limit(1)).first() is not None
 
+    @retried
     def read_window(self, lease: Lease) -> Window:
         """See `ports.Ledger`."""
         run = self.read_run(lease.run_id)
@@ -219,6 +230,7 @@ class LedgerTables:
         with reading(self._engine) as connection:
             yield from ((uid, size_bytes) for uid, size_bytes in connection.execute(statement))
 
+    @retried
     def open_uids(
         self, lease: Lease, generation_id: int, uid_low: int, uid_high: int
     ) -> Sequence[tuple[int, int]]:
@@ -239,6 +251,7 @@ class LedgerTables:
             or_(*(table.c.state == state for state in _OPEN)),
         )
 
+    @retried
     def write_absent(
         self,
         lease: Lease,
@@ -268,11 +281,13 @@ class LedgerTables:
                     )
                 )
 
+    @retried
     def certificate(self, run_id: str) -> Certificate:
         """See `ports.Ledger`."""
         with reading(self._engine) as connection:
             return count_certificate(connection, run_id)
 
+    @retried
     def finish_run(self, lease: Lease, state: str, now: dt.datetime) -> Certificate:
         """See `ports.Ledger`."""
         with writing(self._engine) as connection:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
 from mailcrm.adapters.crm_database.conversations import publish_conversations
-from mailcrm.adapters.crm_database.engine import writing
+from mailcrm.adapters.crm_database.engine import retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.message_rows import (
     insert_attachments,
@@ -45,6 +45,7 @@ class PublishTables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @retried
     def write_report(self, lease: Lease, report: CheckReport, now: dt.datetime) -> None:
         """See `ports.Publisher`."""
         checks = {
@@ -63,6 +64,7 @@ class PublishTables:
             if report.held:
                 finish_run(connection, lease, "held", now)
 
+    @retried
     def publish_batch(self, lease: Lease, now: dt.datetime) -> PublishCounts:
         """See `ports.Publisher`."""
         with writing(self._engine) as connection:

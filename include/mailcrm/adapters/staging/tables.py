@@ -4,12 +4,12 @@ import datetime as dt
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Row, bindparam, delete, func, insert, select, union, update
 
-from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
+from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
     conversation_members,
@@ -48,6 +48,7 @@ class StagingTables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @retried
     def write_messages(
         self, lease: Lease, generation_id: int, rows: Sequence[StagedMessage], now: dt.datetime
     ) -> None:
@@ -56,6 +57,7 @@ class StagingTables:
             check_lease(connection, lease)
             write_staged(connection, lease, generation_id, rows, now)
 
+    @retried
     def read_identities(self, batch_id: str) -> Sequence[StagedIdentity]:
         """See `ports.Staging`."""
         staged = staged_messages
@@ -77,6 +79,7 @@ class StagingTables:
                 for row in connection.execute(statement)
             ]
 
+    @retried
     def read_known_identities(self, batch_id: str) -> Sequence[KnownIdentity]:
         """See `ports.Staging`."""
         known, staged = message_identities, staged_messages
@@ -94,6 +97,7 @@ class StagingTables:
                 for row in sorted(connection.execute(statement), key=lambda row: row[0])
             ]
 
+    @retried
     def write_identities(self, lease: Lease, decisions: Sequence[IdentityDecision]) -> None:
         """See `ports.Staging`."""
         staged = staged_messages
@@ -124,6 +128,7 @@ class StagingTables:
             if rows:
                 connection.execute(statement, rows)
 
+    @retried
     def read_conversation_links(self, batch_id: str) -> Sequence[ConversationLink]:
         """See `ports.Staging`."""
         staged = staged_messages
@@ -177,7 +182,8 @@ class StagingTables:
         with reading(self._engine) as connection:
             yield from connection.execute(statement)
 
-    def read_conversations(self, id_hashes: Iterable[str]) -> Mapping[str, str]:
+    @retried
+    def read_conversations(self, id_hashes: Collection[str]) -> Mapping[str, str]:
         """See `ports.Staging`."""
         table = conversation_members
         found: dict[str, str] = {}
@@ -191,6 +197,7 @@ class StagingTables:
                 found.update((row.id_hash, row.conversation_key) for row in rows)
         return found
 
+    @retried
     def write_conversations(self, lease: Lease, plan: ConversationPlan) -> None:
         """See `ports.Staging`."""
         staged, merges = staged_messages, staged_conversation_merges
@@ -274,6 +281,10 @@ class StagingTables:
             for context, decisions in rows
             for participant, decision in zip(context.participants, decisions, strict=True)
         ]
+        self._replace_decisions(lease, values)
+
+    @retried
+    def _replace_decisions(self, lease: Lease, values: list[dict[str, Any]]) -> None:
         staged, table = staged_messages, staged_decisions
         with writing(self._engine) as connection:
             check_lease(connection, lease)
@@ -291,11 +302,13 @@ class StagingTables:
             if values:
                 connection.execute(insert_into(connection, table), values)
 
+    @retried
     def batch_hash(self, batch_id: str) -> str:
         """See `ports.Staging`."""
         with reading(self._engine) as connection:
             return hash_batch(connection, batch_id)
 
+    @retried
     def count_dispositions(self, batch_id: str) -> Mapping[str, int]:
         """See `ports.Staging`."""
         staged = staged_messages
@@ -307,11 +320,13 @@ class StagingTables:
         with reading(self._engine) as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
 
+    @retried
     def count_outcomes(self, batch_id: str) -> Mapping[str, int]:
         """See `ports.Staging`."""
         with reading(self._engine) as connection:
             return count_outcomes(connection, batch_id)
 
+    @retried
     def quarantine_rows(self, lease: Lease, rows: Sequence[Quarantined], now: dt.datetime) -> None:
         """See `ports.Staging`."""
         with writing(self._engine) as connection:
