@@ -21,8 +21,15 @@ ifneq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),yes)
 export UV_CACHE_DIR ?= $(CURDIR)/var/uv-cache
 endif
 
+# An organisation's own certificate authority is in the system's store, where there is a store.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
+
 UV = $(BIN)/uv
-INSTALL = $(UV) pip install --compile-bytecode
+# uv does not read pip's configuration: it gets the index that pip was told to use, if any.
+INDEX = $${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}
+INSTALL = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$(INDEX)}" $(UV) pip install --compile-bytecode
 # uv's own lines show progress; the list of every package is noise.
 QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
