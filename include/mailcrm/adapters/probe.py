@@ -1,11 +1,14 @@
 """What both probes share: the stage reached so far, and results made from it."""
 
+import re
+
 from mailcrm.adapters.dial import socket_symptom
 from mailcrm.credentials import classify_answer, classify_symptom
 from mailcrm.errors import (
-    MailcrmError,
+    ServerRefusedError,
     ServerUnreachableError,
     SettingsError,
+    ThrottledError,
     UnsafeConnectionError,
 )
 from mailcrm.records import (
@@ -19,6 +22,9 @@ from mailcrm.records import (
 from mailcrm.records.text import escape_text, hide_secrets
 
 __all__ = ["Probe"]
+
+# How the IMAP session reports a BYE: the verb that met it, and the server's words.
+_FAREWELL = re.compile(r"(?:LOGIN|AUTHENTICATE|LIST|ID|EXAMINE): (.+)")
 
 
 class Probe:
@@ -67,20 +73,33 @@ class Probe:
     def failed(self, error: Exception) -> VerifyResult:
         """Whatever an adapter raised, as a result; the error's own text is not shown."""
         if isinstance(error, ServerUnreachableError | UnsafeConnectionError):
-            return self.broken(error.fields["symptom"])
+            farewell = _FAREWELL.match(str(error.fields["detail"]))
+            if farewell is not None and error.fields["symptom"] == "closed":
+                return self.refused("BYE", farewell.group(1))
+            return self.broken(self._by_stage(error.fields["symptom"]))
         if isinstance(error, SettingsError):
             advice = f"{escape_text(error.fields['problem'])}: correct {error.fields['where']}."
             return self._result(VerifyState.MISCONFIGURED, advice=advice)
         if isinstance(error, OSError):
-            return self.broken(self._socket_symptom(error))
-        detail = escape_text(str(error)) if isinstance(error, MailcrmError) else None
-        return self.broken("protocol" if self.stage == "greeting" else "broken", text=detail)
+            return self.broken(self._by_stage(socket_symptom(error)))
+        if isinstance(error, ThrottledError | ServerRefusedError):
+            status, _, words = str(error.fields["detail"]).partition(" ")
+            return self.refused(status, words)
+        return self.broken("protocol" if self.stage == "greeting" else "broken")
 
-    def _socket_symptom(self, error: OSError) -> str:
-        symptom = socket_symptom(error)
-        expects_plain = self.endpoint.encryption is not Encryption.TLS
-        if symptom == "silent" and not (self.stage == "greeting" and expects_plain):
-            return "slow"
+    def folder_missing(self, name: str) -> VerifyResult:
+        """A configured folder is not on the server, or cannot be opened."""
+        advice = (
+            f"The folder {escape_text(name)} is not on the server: correct it in folders, or use "
+            "an attribute such as \\Sent."
+        )
+        return self._result(VerifyState.MISCONFIGURED, code="NONEXISTENT", advice=advice)
+
+    def _by_stage(self, symptom: str) -> str:
+        """Silence tells of a wrong port only while the first word is awaited."""
+        first_word_at = "tls" if self.endpoint.encryption is Encryption.TLS else "greeting"
+        if symptom in ("silent", "timeout") and self.stage not in ("resolve", "connect"):
+            return "silent" if self.stage == first_word_at else "slow"
         return symptom
 
     def _result(

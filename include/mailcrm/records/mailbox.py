@@ -144,10 +144,10 @@ class VerifyState(StrEnum):
 class VerifyResult:
     """One direction's verification: how far it came, and what to change.
 
-    `stage` is the last stage reached: resolve, connect, tls, greeting, authenticate, folders or
-    identity. `code` is the reply code or response code, `server_text` the server's words, escaped
-    and capped; both None where the server said nothing. `retry_after_s` is None unless waiting
-    helps.
+    `stage` is the last stage reached: credential, resolve, connect, tls, greeting, authenticate,
+    folders or identity. `code` is the reply code or response code, `server_text` the server's
+    words, escaped and capped; both None where the server said nothing. `retry_after_s` is None
+    unless waiting helps.
     """
 
     direction: Direction
