@@ -1,4 +1,4 @@
-"""Registry entries that point at the test servers."""
+"""Mailboxes as the registry would hold them, for tests that talk to local servers."""
 
 from mailcrm.records import (
     AuthKind,
@@ -10,26 +10,32 @@ from mailcrm.records import (
     TlsPolicy,
 )
 
+LOOPBACK = "127.0.0.1"
+
 
 def make_mailbox(
-    imap_port: int,
-    encryption: Encryption = Encryption.NONE,
-    ca_file: str | None = None,
+    *,
+    imap_port: int = 1,
+    imap_encryption: Encryption = Encryption.NONE,
     smtp_port: int = 1,
+    smtp_encryption: Encryption = Encryption.NONE,
+    host: str = LOOPBACK,
+    folders: tuple[str, ...] = ("INBOX",),
+    address: str = "sales@acme.example",
+    tls: TlsPolicy | None = None,
     auth: AuthKind = AuthKind.PASSWORD,
-    host: str = "127.0.0.1",
 ) -> Mailbox:
-    """A mailbox `sales` on loopback."""
+    """A mailbox `sales` whose servers are on this machine."""
     return Mailbox(
         id="sales",
-        address="sales@acme.example",
+        address=address,
         display_name="Acme Sales",
-        imap=Endpoint(host, imap_port, encryption),
-        smtp=Endpoint(host, smtp_port, Encryption.NONE),
-        folders=("INBOX",),
+        imap=Endpoint(host, imap_port, imap_encryption),
+        smtp=Endpoint(host, smtp_port, smtp_encryption),
+        folders=folders,
         backfill=Backfill(),
         schedule=None,
         ownership=Ownership.PERSONAL,
-        tls=TlsPolicy(ca_file=ca_file),
+        tls=tls or TlsPolicy(),
         auth=auth,
     )

@@ -231,14 +231,6 @@ SMTP_PROVIDER_ROWS: tuple[Row, ...] = (
     ),
     Row("email outgoing blocked", _K.POLICY, "554 5.1.8 Email Outgoing Blocked", _ZOHO),
     Row(
-        "535 authentication failed",
-        _K.CREDENTIALS,
-        "535 Authentication Failed",
-        _ZOHO,
-        "Check the host of your region (smtp.zoho.com, .eu, .in …) in smtp.host, then login and "
-        "password in {connection}; with two-factor sign-in an app password is needed.",
-    ),
-    Row(
         "authorization code",
         _K.APP_PASSWORD,
         "535 Login Fail. Please enter your authorization code to login. More information in "

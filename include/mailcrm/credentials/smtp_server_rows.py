@@ -210,4 +210,13 @@ SMTP_SERVER_ROWS: tuple[Row, ...] = (
         "535 5.7.8 Incorrect username, password or access token",
         _FASTMAIL,
     ),
+    Row(
+        "535 authentication failed",
+        _K.CREDENTIALS,
+        "535 Authentication Failed",
+        "Zoho, https://www.zoho.com/mail/help/smtp-errors.html; others alike",
+        "Check login and password in the connection {connection}, and that smtp.host is the one of "
+        "your region (at Zoho smtp.zoho.com, .eu, .in …); with two-factor sign-in an app password "
+        "is needed.",
+    ),
 )
