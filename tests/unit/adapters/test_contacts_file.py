@@ -18,7 +18,10 @@ def write(tmp_path: Path, content: str | bytes) -> Path:
 
 
 def test_contacts_file_complete_reads_every_field(tmp_path: Path) -> None:
-    row = 'C1,"Müller, Ada",Ada@Acme.example, a@x.example ; b@x.example;,"Acme ""North""",ACME.example'
+    row = (
+        'C1,"Müller, Ada",Ada@Acme.example, a@x.example ; b@x.example;,'
+        '"Acme ""North""",ACME.example'
+    )
     (contact,) = read_contacts_file(write(tmp_path, HEADER + row + "\n"))
     assert contact == Contact(
         contact_id="C1",

@@ -80,5 +80,5 @@ def test_snapshot_without_change_is_not_written_again(tmp_path: Path) -> None:
 
 def test_snapshot_where_home_is_a_file_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("in the way")
-    with pytest.raises(SettingsError, match="MAILCRM_HOME: .* cannot be written"):
+    with pytest.raises(SettingsError, match=r"MAILCRM_HOME: .* cannot be written"):
         write_snapshot(tmp_path / "home", [entry("a")])

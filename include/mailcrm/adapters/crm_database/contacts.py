@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 
 from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
-from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, writing
+from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
 from mailcrm.errors import SettingsError
 from mailcrm.match import plan_contact_keys
@@ -32,6 +32,7 @@ class ContactTables:
         self._engine = engine
         self._query = contacts_query
 
+    @retried
     def upsert_contacts(self, contacts: Sequence[Contact], now: dt.datetime) -> int:
         """Add or change contacts with their addresses and lookup keys, all or none.
 
@@ -50,6 +51,7 @@ class ContactTables:
             _lock(connection)
             return _upsert(connection, contacts, now)
 
+    @retried
     def refresh_contacts(self, now: dt.datetime) -> int:
         """Bring the lookup up to date with the contacts query; without one there is nothing to do.
 
@@ -78,6 +80,7 @@ class ContactTables:
                     connection.execute(delete(table).where(table.c.contact_id.in_(ids)))
         return changed + len(gone)
 
+    @retried
     def find_contacts(self, keys: Iterable[ContactKey]) -> Sequence[tuple[ContactKey, Contact]]:
         """All contacts under any of the keys, by key and contact_id."""
         wanted: dict[str, set[str]] = {}
@@ -97,6 +100,7 @@ class ContactTables:
         found.sort(key=lambda pair: (pair[0].kind, pair[0].key, pair[1]))
         return [(key, contacts[contact_id]) for key, contact_id in found]
 
+    @retried
     def count_contacts(self) -> int:
         """How many there are."""
         with reading(self._engine) as connection:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, exc
 
-from mailcrm.adapters.crm_database.engine import reading
-from mailcrm.errors import DatabaseError, SettingsError
+from mailcrm.adapters.crm_database.engine import reading, translate
+from mailcrm.errors import SettingsError, StoreBusyError
 from mailcrm.records import Contact, ContactAddress
 
 __all__ = ["QUERY_COLUMNS", "read_contacts_query"]
@@ -26,29 +26,24 @@ def read_contacts_query(engine: Engine, query: str) -> list[Contact]:
     """
     if not _READS.match(query):
         raise SettingsError(where=_SOURCE, problem="must be a SELECT")
-    try:
-        with reading(engine) as connection:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-            # As it is: no bound parameters, so that % and : in it mean what they say.
-            plain = connection.execution_options(no_parameters=True)
-            result = _execute(plain, query)
-            missing = [name for name in QUERY_COLUMNS if name not in result.keys()]  # noqa: SIM118
-            if missing:
-                raise SettingsError(where=_SOURCE, problem=f"lacks {', '.join(missing)}")
-            return _group(result.mappings())
-    except DatabaseError as error:
-        raise SettingsError(where=_SOURCE, problem=f"fails: {error.fields['detail']}") from None
+    with reading(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        # As it is: no bound parameters, so that % and : in it mean what they say.
+        result = _execute(connection.execution_options(no_parameters=True), query)
+        missing = [name for name in QUERY_COLUMNS if name not in result.keys()]  # noqa: SIM118
+        if missing:
+            raise SettingsError(where=_SOURCE, problem=f"lacks {', '.join(missing)}")
+        return _group(result.mappings())
 
 
 def _execute(connection: Connection, query: str) -> CursorResult[Any]:
     try:
         return connection.exec_driver_sql(query)
     except exc.DBAPIError as error:
-        text = str(error.orig).strip().splitlines()[0]
-        # SQLite calls a typing error in the query and a locked database by the same name.
-        if isinstance(error, exc.OperationalError) and "syntax" not in text:
+        if isinstance(translate(error), StoreBusyError):
             raise
+        text = (str(error.orig).strip().splitlines() or [""])[0]
         raise SettingsError(where=_SOURCE, problem=f"fails: {text[:200]}") from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select, update
 
-from mailcrm.adapters.crm_database.engine import insert_into, reading, writing
+from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import mailbox_health, mailboxes
 from mailcrm.adapters.registry_entry import mailbox_from_entry, mailbox_to_entry
 from mailcrm.errors import SettingsError, UnknownMailboxError
@@ -24,6 +24,7 @@ class RegistryTables:
         """Work on migrated tables."""
         self._engine = engine
 
+    @retried
     def write_mailbox(self, mailbox: Mailbox, now: dt.datetime) -> None:
         """Add or replace one; `connected_at` of the first time stays.
 
@@ -51,6 +52,7 @@ class RegistryTables:
                 ).on_conflict_do_update(index_elements=["mailbox_id"], set_=changed)
             )
 
+    @retried
     def read_mailbox(self, mailbox_id: str) -> Mailbox:
         """One mailbox.
 
@@ -73,6 +75,7 @@ class RegistryTables:
         """All that were not removed and whose entry is right, by id."""
         return [e.mailbox for e in self.list_entries() if e.mailbox is not None]
 
+    @retried
     def list_entries(self) -> Sequence[RegistryEntry]:
         """All that were not removed, by id; a wrong entry brings its error instead of a mailbox."""
         with reading(self._engine) as connection:
@@ -106,6 +109,7 @@ class RegistryTables:
         if done.rowcount == 0:
             raise UnknownMailboxError(mailbox_id=mailbox_id)
 
+    @retried
     def write_health(self, mailbox_id: str, result: VerifyResult, now: dt.datetime) -> None:
         """Keep what a verification found; `since` moves only when the state changes."""
         is_ok = result.state is VerifyState.OK
@@ -136,6 +140,7 @@ class RegistryTables:
                 .on_conflict_do_update(index_elements=["mailbox_id", "direction"], set_=fields)
             )
 
+    @retried
     def read_health(self, mailbox_id: str) -> Mapping[str, Mapping[str, object]]:
         """Last verification by direction, as plain values for display."""
         with reading(self._engine) as connection:
