@@ -98,8 +98,9 @@ def _show_demo(console: "Console", report: "DemoReport") -> None:
         show_run(console, document)
         if not report.total("published") and report.total("duplicate"):
             console.print(
-                f"The mail server is a new one (another uidvalidity: a new generation), and all "
-                f"{report.total('duplicate')} messages were recognised: nothing new published."
+                f"Nothing new published: the mail server is a new one (another uidvalidity, so a "
+                f"new generation), and {report.total('duplicate')} messages were recognised as "
+                "duplicates."
             )
     seconds = cast("Mapping[str, float]", document["seconds"])
     console.print("seconds: " + ", ".join(f"{name} {value}" for name, value in seconds.items()))
@@ -110,5 +111,7 @@ def _show_demo(console: "Console", report: "DemoReport") -> None:
 
 
 def _verification(direction: str, found: Mapping[str, object]) -> str:
+    if found.get("state") == "ok":
+        return f"{direction}: ok"
     said = found.get("server_text") or found.get("advice") or ""
-    return f"{direction}: {found.get('state')} (as far as {found.get('stage')}) {said}".rstrip()
+    return f"{direction}: {found.get('state')} at {found.get('stage')}: {said}"

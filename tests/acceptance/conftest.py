@@ -1,0 +1,105 @@
+"""A home with a migrated CRM, and DAG runs in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNNER = Path(__file__).with_name("run_dag.py")
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("AIRFLOW", "MAILCRM_")) and name != "PYTHONDONTWRITEBYTECODE"
+}
+
+
+@dataclass
+class Home:
+    """One MAILCRM_HOME with its own Airflow metadata."""
+
+    path: Path
+    airflow_home: Path
+    connections: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        """The CRM's SQLite file."""
+        return self.path / "mailcrm.db"
+
+    def environment(self) -> dict[str, str]:
+        """What every process of this home gets."""
+        return {
+            **CLEAN,
+            "MAILCRM_HOME": str(self.path),
+            "AIRFLOW_HOME": str(self.airflow_home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-only-" * 6,
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT / "dags")]),
+            **self.connections,
+        }
+
+    def set_credential(self, mailbox_id: str, direction: str, login: str, password: str) -> None:
+        """Give one direction a connection."""
+        name = f"AIRFLOW_CONN_MAILBOX_{mailbox_id}_{direction}".upper()
+        self.connections[name] = json.dumps(
+            {"conn_type": direction, "login": login, "password": password}
+        )
+
+    def mailcrm(self, *arguments: str) -> dict[str, Any]:
+        """Run a command with --json; the document, whatever the exit code."""
+        command = [sys.executable, "-m", "mailcrm.cli", *arguments, "--json"]
+        done = self._run(command, None)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def run_dags(self, runs: Sequence[tuple[str, Mapping[str, object]]]) -> list[dict[str, Any]]:
+        """Run DAGs of mailboxes, one after the other: (mailbox id, params) each."""
+        wanted = [{"dag_id": f"mailbox__{name}", "conf": dict(conf)} for name, conf in runs]
+        done = self._run([sys.executable, str(RUNNER), str(ROOT / "dags")], json.dumps(wanted))
+        assert done.returncode == 0, done.stderr[-3000:]
+        self.log = done.stdout + done.stderr
+        return json.loads(done.stdout.rpartition("\n@@")[2])
+
+    def _run(self, command: list[str], stdin: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            env=self.environment(),
+            cwd=self.path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An AIRFLOW_HOME with a migrated database, for the whole session."""
+    folder = tmp_path_factory.mktemp("airflow")
+    env = {**CLEAN, "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=env,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, airflow_metadata: Path) -> Home:
+    """An empty home with migrated CRM tables."""
+    found = Home(tmp_path, airflow_metadata)
+    assert "error" not in found.mailcrm("db", "upgrade")
+    return found
