@@ -173,7 +173,7 @@ class GuardedImap4(imaplib.IMAP4):
             self._take_code(rest)
             self._append_untagged(kind, rest)
             return
-        line = self._read_parts(rest)
+        line = self._read_parts(kind, rest)
         if kind == "EXISTS":
             self._append_untagged(kind, number)
         else:
@@ -188,15 +188,16 @@ class GuardedImap4(imaplib.IMAP4):
         self._append_untagged(name, (value,) if name == "CAPABILITY" else value)
         return name
 
-    def _read_parts(self, text: bytes) -> Line:
+    def _read_parts(self, kind: str, text: bytes) -> Line:
         """The line's text with its literals, each literal between two texts."""
         parts: list[bytes | Literal] = []
         while match := _LITERAL.search(text):
             size = int(match.group(1))
             parts.append(text[: match.start()])
             parts.append(Literal(self.wire.read_literal(size, self.keep_bytes), size))
-            # Some servers put an empty line after a literal.
-            text = self.wire.readline() or self.wire.readline()
+            text = self.wire.readline()
+            if not text and kind == "FETCH":  # never the end there: some servers add a line end
+                text = self.wire.readline()
         parts.append(text)
         return tuple(parts)
 
