@@ -12,7 +12,7 @@ from mailcrm.match.evidence import (
 )
 from mailcrm.match.index import ContactIndex
 from mailcrm.match.roles import is_role_address
-from mailcrm.match.weights import MATCH_AT, REVIEW_AT, RULE_VERSION
+from mailcrm.match.weights import IDENTIFYING_EVIDENCE, MATCH_AT, REVIEW_AT, RULE_VERSION
 from mailcrm.records import Candidate, Decision, Evidence, MessageContext, Outcome, Participant
 from mailcrm.records.addresses import (
     SenderView,
@@ -177,13 +177,16 @@ def _choose(candidates: tuple[Candidate, ...], sure: list[Candidate]) -> Decisio
 
 
 def _rule_of(candidate: Candidate) -> str:
-    """The name of what decided: the strongest evidence, with its company where it needed one."""
+    """The name of what decided: the strongest evidence that says who it is, not what supports it,
+    and what it needed beside it.
+    """
     names = {one.name for one in candidate.evidence}
-    strongest = max(candidate.evidence, key=lambda one: one.weight).name
     if "auth_fail" in names:
         return "auth_fail"
+    who = [one for one in candidate.evidence if one.name in IDENTIFYING_EVIDENCE]
+    strongest = max(who, key=lambda one: one.weight).name
     if "list_reply_to" in names:
         return f"list_{strongest}"
-    if strongest in ("unique_name", "subaddress") and "company_domain" in names:
-        return f"{strongest}_and_company"
+    if strongest == "unique_name" and "company_domain" in names:
+        return "unique_name_and_company"
     return strongest

@@ -12,7 +12,7 @@ from mailcrm.match.keys import (
     full_name_key,
     loose_name_key,
 )
-from mailcrm.match.names import held_addresses
+from mailcrm.match.names import held_addresses, name_keys, name_of_local_part
 from mailcrm.match.weights import ADDRESS_EVIDENCE, WEIGHTS
 from mailcrm.records import Candidate, Contact, ContactKey, Evidence
 from mailcrm.records.addresses import normalise_address
@@ -102,25 +102,38 @@ def _compare_inboxes(address: str, contact: Contact, enabled: frozenset[str]) ->
 def _gather_by_name(
     found: dict[str, tuple[Contact, list[Evidence]]], address: str, name: str, index: ContactIndex
 ) -> None:
+    is_written = bool(name_keys(name).full)
+    name = name if is_written else name_of_local_part(address)
     full = _find(index, full_name_key(name))
     loose = _find(index, loose_name_key(name))
+    kind = "unique_name" if len(full) == 1 else "shared_name"
     for contact in full:
-        kind = "unique_name" if len(full) == 1 else "shared_name"
-        _add_name(found, address, contact, kind)
+        is_alone = len(full) == 1
+        _add_name(found, address, contact, kind if is_written else "name_of_local_part", is_alone)
+    if not is_written:
+        return
     for contact in loose:
         if contact not in full:
-            _add_name(found, address, contact, "name_variant")
+            _add_name(found, address, contact, "name_variant", is_alone=True)
 
 
 def _add_name(
-    found: dict[str, tuple[Contact, list[Evidence]]], address: str, contact: Contact, kind: str
+    found: dict[str, tuple[Contact, list[Evidence]]],
+    address: str,
+    contact: Contact,
+    kind: str,
+    is_alone: bool,
 ) -> None:
     _, evidence = found.setdefault(contact.contact_id, (contact, []))
-    if any(one.name in ADDRESS_EVIDENCE for one in evidence):
+    known = {one.name for one in evidence}
+    if known & ADDRESS_EVIDENCE:
         evidence.append(make_evidence("name_agrees"))
+        if "canonical_address" in known and not is_alone:
+            evidence.append(make_evidence("namesake"))
         return
     evidence.append(make_evidence(kind))
-    evidence += _support_name(address, contact)
+    if "subaddress" not in known:  # which has the company's domain in it already
+        evidence += _support_name(address, contact)
 
 
 def _support_name(address: str, contact: Contact) -> list[Evidence]:

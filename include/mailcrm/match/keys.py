@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from mailcrm.match.canonical import canonical_address
 from mailcrm.match.domains import company_domain
-from mailcrm.match.names import name_keys
+from mailcrm.match.names import name_keys, name_of_local_part
 from mailcrm.records import Contact, ContactKey, MessageContext
 from mailcrm.records.addresses import normalise_address
 
@@ -51,7 +51,7 @@ def plan_lookups(
     for address, name in people:
         if normalise_address(address) not in own:
             keys |= _address_keys(address)
-            keys |= _name_keys(name)
+            keys |= _name_keys(name if name_keys(name).full else name_of_local_part(address))
     return frozenset(keys)
 
 

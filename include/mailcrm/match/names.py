@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["NO_NAME", "NameKeys", "held_addresses", "name_keys"]
+__all__ = ["NO_NAME", "NameKeys", "held_addresses", "name_keys", "name_of_local_part"]
 
 _PARENTHESES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _VIA = re.compile(r"\s+(?:via|über|por|par)\s+.*$", re.IGNORECASE | re.DOTALL)
@@ -20,13 +20,16 @@ _NOT_A_NAME = frozenset(
         *("dipl", "mag", "msc", "bsc", "mba", "phd", "md", "jr", "sr", "ii", "iii", "iv", "esq"),
     )
 )
+_SEPARATORS = re.compile(r"[._]")
 _MAX_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class NameKeys:
-    """Two forms of a name: `full` is all parts, `loose` the first and the last of more than one
-    letter; both sorted, so that `Last, First` equals `First Last`. "" where there is no name.
+    """Two forms of a name, "" where there is no name.
+
+    `full` is all parts; `loose` the first and the last part of more than one letter, double names
+    written as one word. Both are sorted, so that `Last, First` equals `First Last`.
     """
 
     full: str
@@ -48,7 +51,8 @@ def name_keys(text: str) -> NameKeys:
     plain = _PARENTHESES.sub(" ", _VIA.sub("", plain))
     plain = _APOSTROPHES.sub("", _fold(plain))
     parts = [part for part in _TOKEN.findall(plain) if part not in _NOT_A_NAME]
-    long_parts = [part for part in parts if len(part) > 1]
+    joined = [part for part in _TOKEN.findall(plain.replace("-", "")) if part not in _NOT_A_NAME]
+    long_parts = [part for part in joined if len(part) > 1]
     if len(parts) == 1 and 2 <= len(parts[0]) <= 5 and parts[0] >= "\u2e80":
         return NameKeys(parts[0], parts[0])
     if len(parts) < 2 or not long_parts:
@@ -57,6 +61,14 @@ def name_keys(text: str) -> NameKeys:
     if len(long_parts) < 2:
         return NameKeys(full, "")
     return NameKeys(full, " ".join(sorted((long_parts[0], long_parts[-1]))))
+
+
+def name_of_local_part(address: str) -> str:
+    """The name that a local part such as `ada.lovelace` spells, "" where it spells none."""
+    local = address.rpartition("@")[0].partition("+")[0]
+    parts = _SEPARATORS.split(local)
+    is_name = 2 <= len(parts) <= 3 and all(len(p) > 1 and p.isalpha() for p in parts)
+    return " ".join(parts) if is_name else ""
 
 
 def _fold(text: str) -> str:
