@@ -80,7 +80,7 @@ class DovecotBackend:
     def reader(self) -> contextlib.AbstractContextManager[MailReader]:
         server = self.user.server
         credential = Credential(self.user.name, server.password)
-        return open_imap(make_mailbox(server.imap_port), credential, Settings())
+        return open_imap(make_mailbox(imap_port=server.imap_port), credential, Settings())
 
 
 @dataclass
@@ -104,7 +104,7 @@ class MailDevelBackend:
 
     def reader(self) -> contextlib.AbstractContextManager[MailReader]:
         credential = Credential(self.user, self.server.password)
-        return open_imap(make_mailbox(self.server.imap_port), credential, Settings())
+        return open_imap(make_mailbox(imap_port=self.server.imap_port), credential, Settings())
 
 
 @pytest.fixture(

@@ -90,6 +90,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # Without this every wrong password slows down all later logins from this machine.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
