@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,6 +87,10 @@ class _CountingSmtp(SMTP):
         self.event_handler.verbs.append(command)
         return await super()._call_handler_hook(command, *args)
 
+    async def smtp_EHLO(self, hostname: str) -> None:
+        self.event_handler.verbs.append("EHLO")
+        await super().smtp_EHLO(hostname)
+
     async def smtp_STARTTLS(self, arg: str) -> None:
         self.event_handler.verbs.append("STARTTLS")
         await super().smtp_STARTTLS(arg)
@@ -106,6 +111,7 @@ def run_smtp_sink(
     ready = threading.Event()
 
     def make_protocol() -> SMTP:
+        warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
         excluded = {"PLAIN", "LOGIN"} - set(mechanisms)
         return _CountingSmtp(
             sink,

@@ -8,12 +8,13 @@ login attempt, and exceptions that hold no secret. Source: RFC 5321, RFC 3207, R
 import base64
 import json
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from typing import Final
 
 from mailcrm.adapters.dial import connection_error, protect
-from mailcrm.records import AuthKind, Credential, Direction, Endpoint, TlsPolicy
+from mailcrm.records import AuthKind, Credential, Direction, Encryption, Endpoint, TlsPolicy
 
 __all__ = ["Reply", "SmtpClient", "choose_mechanism"]
 
@@ -60,11 +61,14 @@ class SmtpClient:
         self._endpoint = endpoint
         self._deadline = deadline
         self._buffer = b""
+        self._is_greeted = False
         self.capabilities: dict[str, str] = {}
 
     def read_greeting(self, timeout_s: float) -> Reply:
         """Wait for the server's first word; what is not SMTP raises with its symptom."""
-        return self._read_reply(timeout_s)
+        reply = self._read_reply(timeout_s)
+        self._is_greeted = True
+        return reply
 
     def say_hello(self, timeout_s: float) -> Reply:
         """EHLO with our address as a literal; keeps what the server offers."""
@@ -77,11 +81,11 @@ class SmtpClient:
                 self.capabilities[word.upper()] = f"{known} {rest.upper()}".strip()
         return reply
 
-    def start_tls(self, policy: TlsPolicy, timeout_s: float) -> Reply:
-        """STARTTLS, the handshake, and a fresh EHLO: nothing learned in plain text is kept.
+    def start_tls(self, policy: TlsPolicy, timeout_s: float) -> Reply | None:
+        """STARTTLS and the handshake; nothing learned in plain text is kept, so EHLO again.
 
         Returns:
-            The refusal of STARTTLS, or the reply to the second EHLO.
+            None once the connection is protected; else what the server said instead of 220.
         """
         if "STARTTLS" not in self.capabilities:
             raise connection_error(Direction.SMTP, self._endpoint, "starttls_missing")
@@ -91,10 +95,17 @@ class SmtpClient:
         if self._buffer:
             raise connection_error(Direction.SMTP, self._endpoint, "injected")
         self._sock = protect(self._sock, Direction.SMTP, self._endpoint, policy, timeout_s)
-        return self.say_hello(timeout_s)
+        self.capabilities = {}
+        return None
 
     def authenticate(self, mechanism: str, credential: Credential, timeout_s: float) -> Reply:
-        """Log in once with PLAIN, LOGIN or XOAUTH2; the reply says how it went."""
+        """Log in once with PLAIN, LOGIN or XOAUTH2; the reply says how it went.
+
+        Raises UnsafeConnectionError instead where the endpoint wants TLS and there is none.
+        """
+        wants_tls = self._endpoint.encryption is not Encryption.NONE
+        if wants_tls and not isinstance(self._sock, ssl.SSLSocket):
+            raise connection_error(Direction.SMTP, self._endpoint, "starttls_refused")
         if mechanism == "LOGIN":
             return self._login(credential, timeout_s)
         if mechanism == "XOAUTH2":
@@ -115,10 +126,11 @@ class SmtpClient:
         return self._read_reply(timeout_s)
 
     def close(self) -> None:
-        """Say QUIT without waiting, and close; never raises."""
+        """Say QUIT to an SMTP server, without waiting, and close; never raises."""
         try:
             self._sock.settimeout(1.0)
-            self._sock.sendall(b"QUIT\r\n")
+            if self._is_greeted:
+                self._sock.sendall(b"QUIT\r\n")
         except (OSError, ValueError):
             pass
         finally:

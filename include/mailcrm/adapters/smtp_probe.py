@@ -81,11 +81,11 @@ def _greet(
     if probe.endpoint.encryption is not Encryption.STARTTLS:
         return None
     probe.enter("tls")
-    reply = client.start_tls(mailbox.tls, settings.connect_timeout_s)
-    if not reply.is_ok:
-        return probe.broken("starttls_refused", str(reply.code), reply.text)
-    probe.enter("greeting")
-    return None
+    refusal = client.start_tls(mailbox.tls, settings.connect_timeout_s)
+    if refusal is not None:
+        return probe.broken("starttls_refused", str(refusal.code), refusal.text)
+    reply = client.say_hello(settings.greeting_timeout_s)
+    return None if reply.is_ok else _refused(probe, reply)
 
 
 def _authenticate(
