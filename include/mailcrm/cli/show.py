@@ -1,5 +1,6 @@
 """Results as people read them: tables, the certificate with its sums, and what to do next."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["show_preview", "show_run", "show_status", "show_verification"]
+__all__ = ["show_preview", "show_rows", "show_run", "show_status", "show_verification"]
 
 Fields = Mapping[str, object]
 
@@ -58,6 +59,9 @@ def show_run(console: "Console", document: Fields) -> None:
     _print_window(console, document)
     verify = cast("Fields", document["verify"])
     console.print("verify: " + ", ".join(f"{k} {_text(v)}" for k, v in verify.items()))
+    if not document["folders"]:
+        console.print(_outcome(document, is_held=False))
+        return
     console.print(_certificate(document))
     decisions = cast("Fields", document["decisions"])
     console.print("decisions: " + ", ".join(f"{v} {k}" for k, v in decisions.items()))
@@ -97,6 +101,14 @@ def _outcome(document: Fields, *, is_held: bool) -> str:
     return f"Published {totals['published']} messages. Next: mailcrm status {mailbox}"
 
 
+def show_rows(console: "Console", rows: Sequence[Fields], names: Sequence[str]) -> None:
+    """Some fields of each row as a table."""
+    table = _table(*(name.replace("_", " ") for name in names))
+    for row in rows:
+        table.add_row(*(_text(row[name]) for name in names))
+    console.print(table)
+
+
 def show_status(console: "Console", document: Fields) -> None:
     """The document as indented text: keys are the labels."""
     for line in _outline(document, 0):
@@ -126,8 +138,8 @@ def _outline(value: object, depth: int) -> list[str]:
 
 def _print_window(console: "Console", document: Fields) -> None:
     window = cast("Fields", document["window"])
-    until = window["until"] or "now"
-    console.print(f"mailbox {document['mailbox']}, window {window['since']} to {until}")
+    since, until = _text(window["since"]), _text(window["until"]) or "now"
+    console.print(f"mailbox {document['mailbox']}, window {since} to {until}")
 
 
 def _table(*left: str, right: Sequence[str] = ()) -> "Table":
@@ -144,6 +156,10 @@ def _table(*left: str, right: Sequence[str] = ()) -> "Table":
 def _text(value: object, limit: int = 200) -> str:
     if value is None or value in ((), [], {}):
         return ""
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
     text = one_line(str(value))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -6,7 +6,8 @@
 
 from mailcrm.ports.files import Files
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
-from mailcrm.ports.store import Contacts, Gate, Ledger, Overview, Publisher, Registry, Staging
+from mailcrm.ports.overview import Overview
+from mailcrm.ports.store import Contacts, Gate, Ledger, Publisher, Registry, Staging
 
 __all__ = [
     "Clock",

@@ -187,12 +187,20 @@ class Staging(Protocol):
         """Set message_key, disposition and is_conflict of the batch's rows."""
         ...
 
-    def read_conversation_links(self, batch_id: str) -> Sequence[ConversationLink]:
-        """The batch's new messages (disposition publish)."""
+    def read_conversation_links(
+        self, batch_id: str, own: frozenset[str]
+    ) -> Sequence[ConversationLink]:
+        """The batch's new messages (disposition publish); `own` are our addresses."""
         ...
 
     def read_conversations(self, id_hashes: Collection[str]) -> Mapping[str, str]:
         """Known id_hash -> conversation_key."""
+        ...
+
+    def read_conversation_people(
+        self, keys: Collection[str], own: frozenset[str]
+    ) -> Mapping[str, frozenset[str]]:
+        """Who took part in known conversations (see `dedupe.conversation_people`)."""
         ...
 
     def write_conversations(self, lease: Lease, plan: ConversationPlan) -> None:
@@ -267,14 +275,6 @@ class Gate(Protocol):
 
     def find_faults(self, lease: Lease, window: Window) -> Sequence[Quarantined]:
         """The batch's messages that break a row rule, each with the first one it breaks."""
-        ...
-
-
-class Overview(Protocol):
-    """Read-only looks at what is stored, for people."""
-
-    def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:
-        """Coverage per folder, the last run, open reviews and quarantine, as plain values."""
         ...
 
 

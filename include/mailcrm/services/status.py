@@ -1,8 +1,9 @@
-"""`status`: how each mailbox is, both directions apart."""
+"""`status`: how each mailbox is, both directions apart; and what is held back."""
 
 from typing import Any
 
-from mailcrm.records import Mailbox
+from mailcrm.errors import UnknownMailboxError
+from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.wiring import Services
 
 
@@ -10,26 +11,42 @@ def read_status(services: Services, mailbox_id: str | None = None) -> dict[str, 
     """Health, coverage, last run, open reviews and quarantine of one mailbox, or of all.
 
     Returns:
-        {"mailboxes": [...]} by id, as plain values (moments as aware UTC datetimes).
+        {"mailboxes": [...]} by id, as plain values (moments as aware UTC datetimes). An entry that
+        is wrong is among them, with its `problem`.
 
     Raises:
         UnknownMailboxError: there is no such mailbox.
     """
-    registry = services.registry
-    if mailbox_id is None:
-        mailboxes = list(registry.list_mailboxes())
-    else:
-        mailboxes = [registry.read_mailbox(mailbox_id)]
-    return {"mailboxes": [_status_of(services, mailbox) for mailbox in mailboxes]}
+    entries = list(services.registry.list_entries())
+    if mailbox_id is not None:
+        entries = [entry for entry in entries if entry.mailbox_id == mailbox_id]
+        if not entries:
+            raise UnknownMailboxError(mailbox_id=mailbox_id)
+    return {"mailboxes": [_status_of(services, entry) for entry in entries]}
 
 
-def _status_of(services: Services, mailbox: Mailbox) -> dict[str, Any]:
-    health = services.registry.read_health(mailbox.id)
+def list_held_batches(services: Services, mailbox_id: str | None = None) -> list[dict[str, Any]]:
+    """Batches that the gate stopped and no later run took over, latest first."""
+    return [dict(row) for row in services.overview.list_held_batches(mailbox_id)]
+
+
+def list_quarantine(services: Services, mailbox_id: str | None = None) -> list[dict[str, Any]]:
+    """Messages that wait in quarantine, oldest first, without their bytes."""
+    return [dict(row) for row in services.overview.list_quarantine(mailbox_id)]
+
+
+def show_quarantine(services: Services, quarantine_id: int) -> dict[str, Any]:
+    """One quarantined message with its bytes; raises SettingsError where there is none."""
+    return dict(services.overview.read_quarantine(quarantine_id))
+
+
+def _status_of(services: Services, entry: RegistryEntry) -> dict[str, Any]:
     return {
-        "mailbox": mailbox.id,
-        "address": mailbox.address,
-        "state": mailbox.state.value,
-        "imap": health.get("imap"),
-        "smtp": health.get("smtp"),
-        **services.overview.read_mailbox_status(mailbox.id),
+        "mailbox": entry.mailbox_id,
+        "address": entry.address,
+        "state": entry.state.value,
+        "problem": entry.error,
+        "imap": entry.health.get("imap"),
+        "smtp": entry.health.get("smtp"),
+        **services.overview.read_mailbox_status(entry.mailbox_id),
     }

@@ -1,11 +1,16 @@
 """Read-only looks at what is stored, for `status`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
 from mailcrm.adapters.crm_database.engine import reading
+from mailcrm.adapters.crm_database.holds import (
+    list_held_batches,
+    list_quarantine,
+    read_quarantine,
+)
 from mailcrm.adapters.crm_database.runs import list_runs
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
@@ -33,6 +38,21 @@ class OverviewTables:
                 "open_reviews": _open_reviews(connection, mailbox_id),
                 "quarantined": _quarantined(connection, mailbox_id),
             }
+
+    def list_held_batches(self, mailbox_id: str | None) -> Sequence[Mapping[str, object]]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return list_held_batches(connection, mailbox_id)
+
+    def list_quarantine(self, mailbox_id: str | None) -> Sequence[Mapping[str, object]]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return list_quarantine(connection, mailbox_id)
+
+    def read_quarantine(self, quarantine_id: int) -> Mapping[str, object]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return read_quarantine(connection, quarantine_id)
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:

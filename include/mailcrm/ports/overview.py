@@ -1,0 +1,28 @@
+"""Port towards what is stored, for people to look at."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class Overview(Protocol):
+    """Read-only looks at what is stored, for people."""
+
+    def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:
+        """Coverage per folder, the last run, open reviews and quarantine, as plain values."""
+        ...
+
+    def list_held_batches(self, mailbox_id: str | None) -> Sequence[Mapping[str, object]]:
+        """Batches that the gate stopped and no later run took over, latest first."""
+        ...
+
+    def list_quarantine(self, mailbox_id: str | None) -> Sequence[Mapping[str, object]]:
+        """Messages that wait in quarantine, oldest first, without their bytes."""
+        ...
+
+    def read_quarantine(self, quarantine_id: int) -> Mapping[str, object]:
+        """One quarantined message with its bytes (`raw`).
+
+        Raises:
+            SettingsError: there is none of that number.
+        """
+        ...
