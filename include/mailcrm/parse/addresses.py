@@ -18,7 +18,10 @@ _NAME_CAP = 500
 
 _ADDR = r"[\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++"
 _SIMPLE = re.compile(
-    r'[ \t]*+(?:(?:"([^"\\<>]*+)"[ \t]*+|([^"\\<>@(),:;=\[\]]*+))<(' + _ADDR + r")>|(" + _ADDR
+    r'[ \t]*+(?:(?:"([^"\\<>]*+)"[ \t]*+|([^"\\<>@(),:;=\[\]]*+))<('
+    + _ADDR
+    + r")>|("
+    + _ADDR
     + r"))[ \t]*+(?:,|\Z)"
 )
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|'
@@ -63,10 +66,10 @@ def parse_addresses(value: str, cap: int = ADDRESS_CAP) -> AddressList:
     while position < length:
         match = _SIMPLE.match(value, position)
         if match is None:
-            return _Scanner(cap - len(entries)).scan(value, position, entries)
+            return _Scanner(cap).scan(value, position, entries)
         address = normalise_address(match[3] or match[4])
         if address is None:
-            return _Scanner(cap - len(entries)).scan(value, position, entries)
+            return _Scanner(cap).scan(value, position, entries)
         name = match[1] or match[2] or ""
         name = decode_words(name) if "=?" in name else name
         entries.append((clean_line(name, _NAME_CAP), address))
@@ -152,43 +155,42 @@ class _Scanner:
         self.next_close = -2
         self.comments_end = True
 
-    def scan(
-        self, value: str, position: int, entries: list[tuple[str, str]]
-    ) -> AddressList:
+    def scan(self, value: str, position: int, entries: list[tuple[str, str]]) -> AddressList:
         self.entries = entries
         pattern = _TOKEN
         length = len(value)
-        while position < length and len(entries) < ADDRESS_CAP:
+        while position < length and len(entries) < self.cap:
             match = pattern.match(value, position)
-            token = match[0] if match else value[position]
-            position += len(token)
-            if token == '"':
+            piece = match[0] if match else value[position]
+            position += len(piece)
+            if piece == '"':
                 self.malformed, pattern = True, _TOKEN_NO_QUOTES
-            elif token == "(":
+            elif piece == "(":
                 position = self._comment(value, position)
-            elif token == "<":
+            elif piece == "<":
                 position = self._angle(value, position)
-            elif token in ",;":
-                self._finish(token == ";")
-            elif token == ":":
+            elif piece in ",;":
+                self._finish(piece == ";")
+            elif piece == ":":
                 self._group()
             else:
-                self._word(token)
+                self._word(piece)
         rest = value.count("@", position)
         self._finish(True)
-        return AddressList(tuple(entries), len(entries) + rest, self.malformed)
+        total = len(entries) + rest
+        return AddressList(tuple(entries[: self.cap]), total, self.malformed)
 
-    def _word(self, token: str) -> None:
+    def _word(self, piece: str) -> None:
         entry = self.entry
-        if token[0] == '"' and len(token) > 1:
+        if piece[0] == '"' and len(piece) > 1:
             entry.bare = False
-            entry.words.append(token)
-            entry.names.append(_ESCAPE.sub(r"\1", token[1:-1]))
-        elif token in (">", ")"):
+            entry.words.append(piece)
+            entry.names.append(_ESCAPE.sub(r"\1", piece[1:-1]))
+        elif piece in (">", ")"):
             self.malformed = True
-            entry.words.append(" " if token == ">" else token)
+            entry.words.append(" " if piece == ">" else piece)
         else:
-            text = " " if token.isspace() else token
+            text = " " if piece.isspace() else piece
             entry.words.append(text)
             entry.names.append(text)
 

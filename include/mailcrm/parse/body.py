@@ -1,5 +1,6 @@
 """The readable text of a message, and its attachments as metadata."""
 
+import re
 from dataclasses import dataclass
 
 from mailcrm.parse.charsets import decode_bytes
@@ -12,6 +13,8 @@ from mailcrm.records.message import Attachment
 
 _RAW_TEXT_CAP = 4 * BODY_CAP
 _FILENAME_CAP = 255
+_INK = re.compile(rb"\S")
+_META = re.compile(rb"(?i)<meta[^<>]{1,200}charset[ ]?=[ ]?[\"']?([a-z0-9_-]{2,40})")
 _TEXT_TYPES = ("text/plain", "text/html")
 
 
@@ -79,7 +82,8 @@ def _choose(raw: bytes, leaves: list[Leaf]) -> list[Leaf]:
     plain = {
         group
         for leaf in leaves
-        if leaf.content_type == "text/plain" and raw[leaf.start : leaf.end].strip()
+        if leaf.alternatives and leaf.content_type == "text/plain"
+        if _INK.search(raw, leaf.start, leaf.end)
         for group, _ in leaf.alternatives
     }
     return [
@@ -97,7 +101,13 @@ def _decode_leaf(raw: bytes, leaf: Leaf, defects: dict[str, None]) -> str:
     )
     if defect:
         defects[defect] = None
-    text, defect = decode_bytes(data, leaf.parameters.get("charset", ""))
+    charset = leaf.parameters.get("charset", "")
+    if not charset and leaf.content_type == "text/html" and not data.isascii():
+        found = _META.search(data, 0, 2_000)
+        charset = found[1].decode("ascii") if found else ""
+    text, defect = decode_bytes(data, charset)
+    if "\x00" in text:
+        defects["nul_replaced"] = None
     if defect:
         defects[defect] = None
     if leaf.content_type == "text/html":

@@ -9,14 +9,16 @@ from mailcrm.parse.fields import HeaderBlock
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LATEST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 _MONTHS = {
-    name: number + 1
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())
-}
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 _COMMON = re.compile(
     r"(?:[A-Za-z]{3},[ \t]{0,9})?(\d{1,2})[ \t]{1,9}([A-Za-z]{3})[ \t]{1,9}(\d{4})[ \t]{1,9}"
     r"(\d{2}):(\d{2})(?::(\d{2}))?[ \t]{1,9}([+-])(\d{2})(\d{2})(?![0-9])"
 )
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?")
+_ISO = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?"
+)
 _ZONE = re.compile(r"[ \t]\(?([A-Z]{3,4})\)?[ \t]{0,9}\Z")
 _ZONES_MIN = {
     "BST": 60, "CET": 60, "MET": 60, "MEZ": 60, "WEST": 60, "CEST": 120, "MEST": 120,

@@ -9,16 +9,18 @@ import re
 
 from lxml import etree
 
+from mailcrm.parse.text import word_set
+
 HTML_CAP = 1_000_000
 """Characters of markup that are read."""
 
-_BLOCKS = frozenset(
+_BLOCKS = word_set(
     "address article aside blockquote center dd dir div dl dt fieldset figcaption figure footer "
     "form h1 h2 h3 h4 h5 h6 header hr li main menu nav ol p pre section table tbody td th tfoot "
-    "thead tr ul".split()
+    "thead tr ul"
 )
-_SPACED = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote".split())
-_SKIPPED = frozenset("script style head title noscript template object svg math select".split())
+_SPACED = word_set("p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote")
+_SKIPPED = word_set("script style head title noscript template object svg math select")
 _SPACES = re.compile(r"[ \t\r\n\f]++")
 _HIDDEN = re.compile(r"display\s{0,9}:\s{0,9}none", re.I)
 _QUOTE_CAP = 9
@@ -26,7 +28,7 @@ _TAG = re.compile(r"<[^<>]*+>")
 
 
 def parse_html(markup: str) -> str:
-    """The text of an HTML body, lines separated by "\\n"; never raises."""
+    """The text of an HTML body, lines ending in LF; never raises."""
     markup = markup[:HTML_CAP].replace("\x00", "")
     target = _TextTarget()
     parser = etree.HTMLParser(target=target, remove_pis=True)

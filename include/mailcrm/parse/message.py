@@ -4,7 +4,7 @@ import datetime as dt
 
 from mailcrm.parse.addresses import parse_addresses
 from mailcrm.parse.body import read_body
-from mailcrm.parse.bounces import is_bounce, is_bounce_text, read_bounces, reports_success
+from mailcrm.parse.bounces import judge_bounce
 from mailcrm.parse.dates import choose_date
 from mailcrm.parse.fields import ADDRESS_VALUE_CAP, VALUE_CAP, HeaderBlock, split_fields
 from mailcrm.parse.ids import parse_message_id, parse_references
@@ -27,6 +27,8 @@ _ROLES = (
     ("from", "from"), ("sender", "sender"), ("reply_to", "reply-to"), ("to", "to"),
     ("cc", "cc"), ("bcc", "bcc"),
 )  # fmt: skip
+_KEPT_CAP = 2_000
+_AUTH_CAP = 50
 _SINGLE = ("from", "subject", "date", "message-id")
 _PARTIAL = frozenset(
     (
@@ -66,7 +68,7 @@ def _parse(
     raw: bytes, internaldate: dt.datetime | None, size_bytes: int | None, now: dt.datetime | None
 ) -> ParsedMessage:
     size = len(raw) if size_bytes is None else max(size_bytes, len(raw))
-    capped = size > len(raw)
+    defects = {"raw_capped": None} if size > len(raw) else {}
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
     header = split_fields(raw, 0, len(raw), top=True)
@@ -74,19 +76,11 @@ def _parse(
     body = read_body(raw, structure)
     hint = structure.parameters.get("charset", "")
     sent_at, source, date_defects = choose_date(header, internaldate, now)
-    participants, address_defects = _participants(header, hint)
-    defects = dict.fromkeys((*header.defects, *date_defects, *address_defects, *body.defects))
-    for name in _SINGLE:
-        if len(header.values.get(name, ())) > 1:
-            defects[f"duplicate_{name.replace('-', '_')}"] = None
-    if capped:
-        defects["raw_capped"] = None
-    if any(len(value) > VALUE_CAP for value in header.values.get("subject", ())):
-        defects["header_value_capped"] = None
+    participants, counts, address_defects = _participants(header, hint)
+    defects |= dict.fromkeys((*_header_defects(raw, header), *date_defects))
+    defects |= dict.fromkeys((*address_defects, *body.defects))
     subject = _text(header, "subject", hint)
-    bounced = is_bounce(header, structure) or is_bounce_text(header, body.text)
-    bounces = read_bounces(raw, header, structure, body.text) if bounced else ()
-    bounced = bool(bounces) or (bounced and not reports_success(raw, structure))
+    bounced, bounces = judge_bounce(raw, header, structure, body.text)
     return ParsedMessage(
         message_id=parse_message_id(_text(header, "message-id", hint)),
         subject=subject,
@@ -101,15 +95,31 @@ def _parse(
         in_reply_to=parse_references(_raw_text(header, "in-reply-to")),
         references=parse_references(_raw_text(header, "references")),
         list_id=_list_id(_text(header, "list-id", hint)),
-        auth_results=tuple(
-            clean_line(decode_raw(value[:VALUE_CAP]))
-            for value in header.values.get("authentication-results", ())[:50]
-        ),
+        auth_results=_auth_results(header),
         bounces=bounces,
-        headers=_kept_headers(header, hint),
+        headers=_kept_headers(header, participants, hint) | counts,
         defects=tuple(defects),
         partial=not _PARTIAL.isdisjoint(defects),
     )
+
+
+def _header_defects(raw: bytes, header: HeaderBlock) -> list[str]:
+    """What is odd about the header block: fields that must be single, caps, NUL bytes."""
+    defects = list(header.defects)
+    for name in _SINGLE:
+        if len(header.values.get(name, ())) > 1:
+            defects.append(f"duplicate_{name.replace('-', '_')}")
+    if any(len(value) > VALUE_CAP for value in header.values.get("subject", ())):
+        defects.append("header_value_capped")
+    if raw.find(b"\x00", 0, header.body_start) >= 0:
+        defects.append("nul_replaced")
+    return defects
+
+
+def _auth_results(header: HeaderBlock) -> tuple[str, ...]:
+    """The raw values, topmost first: the topmost is the nearest server's (RFC 8601 §5)."""
+    values = header.values.get("authentication-results", [])[:_AUTH_CAP]
+    return tuple(clean_line(decode_raw(value[:VALUE_CAP])) for value in values)
 
 
 def _salvage(
@@ -134,23 +144,27 @@ def _salvage(
 
 def _participants(
     header: HeaderBlock, hint: str
-) -> tuple[tuple[Participant, ...], tuple[str, ...]]:
+) -> tuple[tuple[Participant, ...], dict[str, str], tuple[str, ...]]:
+    """The addresses of all roles, how many there were where not all are kept, and defects."""
     out: list[Participant] = []
+    counts: dict[str, str] = {}
     defects: dict[str, None] = {}
     for role, name in _ROLES:
-        position = 0
+        position = total = 0
         for raw in header.values.get(name, ()):
             found = parse_addresses(decode_raw(raw[:ADDRESS_VALUE_CAP], hint))
-            if len(found.entries) < found.total or len(raw) > ADDRESS_VALUE_CAP:
-                defects["addresses_capped"] = None
+            total += found.total + raw.count(b"@", ADDRESS_VALUE_CAP)
             if found.malformed:
                 defects[f"malformed_{role}"] = None
             for display_name, address in found.entries:
                 out.append(Participant(role, position, address, display_name))
                 position += 1
+        if total > position:
+            defects["addresses_capped"] = None
+            counts[f"{name}-count"] = str(total)
         if role == "from" and position != 1:
             defects["multiple_from" if position else "from_missing"] = None
-    return tuple(out), tuple(defects)
+    return tuple(out), counts, tuple(defects)
 
 
 def _raw_text(header: HeaderBlock, name: str) -> str:
@@ -169,8 +183,15 @@ def _list_id(value: str) -> str | None:
     return clean_line(inner.lower(), 255) or None
 
 
-def _kept_headers(header: HeaderBlock, hint: str) -> dict[str, str]:
-    kept = {name: _text(header, name, hint)[:2_000] for name in KEPT_HEADERS if name in header.values}
-    if not header.values.get("from") or "from" in kept:
-        return kept
+def _kept_headers(
+    header: HeaderBlock, participants: tuple[Participant, ...], hint: str
+) -> dict[str, str]:
+    """The named fields that other stages use; From too, where no address could be read in it."""
+    kept = {
+        name: _text(header, name, hint)[:_KEPT_CAP]
+        for name in KEPT_HEADERS
+        if name in header.values
+    }
+    if "from" in header.values and not any(one.role == "from" for one in participants):
+        kept["from"] = _text(header, "from", hint)[:_KEPT_CAP]
     return kept

@@ -17,11 +17,12 @@ _HEADING = re.compile(
 _LABEL = re.compile(
     r"(?i)[ \t]{0,4}\*{0,2}(from|sent|to|cc|subject|date|von|gesendet|datum|an|betreff|de|envoy[ée]"
     r"|à|objet|enviado|para|asunto|da|inviato|a|oggetto|van|verzonden|aan|onderwerp|od|wys[łl]ano|do"
-    r"|temat|от|отправлено|кому|тема)[ \t]{0,2}:\*{0,2}[ \t]"
+    r"|temat|от|отправлено|кому|тема)[ \t]{0,2}:\*{0,2}(?:[ \t]|\Z)"
 )
 _WROTE = re.compile(
     r"(?i)\b(?:wrote|writes|schrieb|schreibt|a [ée]crit|[ée]crit|escribi[óo]|ha scritto|scrisse"
-    r"|schreef|escreveu|skrev|napisa[łl]\(?a?\)?|pisze|kirjoitti|пишет|написала?)\b[^:]{0,60}:[ \t]{0,9}\Z"
+    r"|schreef|escreveu|skrev|napisa[łl]\(?a?\)?|pisze|kirjoitti|пишет"
+    r"|написала?)\b[^:]{0,60}:[ \t]{0,9}\Z"
 )
 _OPENING = re.compile(
     r"(?i)[ \t*]{0,4}(?:on|am|le|el|il|op|em|den|w dniu|dnia|at|in article|quoting|\d{1,4}[-./: ])"
@@ -82,14 +83,12 @@ def _ends(lines: list[str], index: int) -> bool:
 
 def _starts_history(lines: list[str], index: int) -> bool:
     """Whether unmarked history begins here: a block of header lines, or `On ... wrote:`."""
-    line = lines[index]
+    line = lines[index].rstrip()
     if len(line) > _LINE_CAP or ":" not in line:
         return False
-    if _labels(lines, index) >= 3:
-        return True
-    if not _WROTE.search(line):
-        return False
-    if _next_is_quoted(lines, index + 1):
+    if line[-1] != ":":
+        return _LABEL.match(line) is not None and _labels(lines, index) >= 3
+    if not _WROTE.search(line) or _next_is_quoted(lines, index + 1):
         return False
     return _OPENING.match(line) is not None or _has_opening(lines, index)
 

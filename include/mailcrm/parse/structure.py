@@ -157,7 +157,7 @@ def split_multipart(
         if tail:
             return parts, True
         begin = position = min(line_end + 1, end)
-    if 0 <= begin and len(parts) < limit:
+    if begin >= 0 and len(parts) < limit:
         parts.append((begin, end))
     return parts, False
 
@@ -180,10 +180,9 @@ def _content_type(block: HeaderBlock, default: str) -> tuple[str, dict[str, str]
     return content_type, parameters
 
 
-def _leaf(
-    node: _Node, block: HeaderBlock, content_type: str, parameters: dict[str, str]
-) -> Leaf:
-    disposition, fields = "", {}
+def _leaf(node: _Node, block: HeaderBlock, content_type: str, parameters: dict[str, str]) -> Leaf:
+    disposition = ""
+    fields: dict[str, str] = {}
     value = block.first("content-disposition")
     if value:
         disposition, fields = parse_parameters(value)

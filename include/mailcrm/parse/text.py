@@ -16,14 +16,14 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def clean_text(value: str, cap: int = BODY_CAP) -> str:
-    """Make a text of several lines safe to store.
+    r"""Make a text of several lines safe to store.
 
     Args:
         value: Any string, also with NUL, lone surrogates or any line endings.
         cap: Characters that are kept.
 
     Returns:
-        The text with "\\n" line ends, NUL shown as U+2400 and lone surrogates as U+FFFD.
+        The text with "\n" line ends, NUL shown as U+2400 and lone surrogates as U+FFFD.
     """
     if len(value) > cap:
         value = value[:cap]
@@ -48,3 +48,8 @@ def clean_line(value: str, cap: int = LINE_CAP) -> str:
         value = _CONTROLS.sub(" ", value)
         value = _SURROGATES.sub("\ufffd", value)
     return value.strip()
+
+
+def word_set(words: str) -> frozenset[str]:
+    """A set of the words in a text, to write long tables of names readably."""
+    return frozenset(words.split())

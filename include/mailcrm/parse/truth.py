@@ -8,7 +8,7 @@ from mailcrm.parse.addresses import parse_addresses
 from mailcrm.parse.ids import parse_message_id
 from mailcrm.parse.text import clean_line
 from mailcrm.parse.words import decode_words
-from mailcrm.records.message import ParsedMessage, Participant
+from mailcrm.records.message import ParsedMessage
 
 _ROLES = ("from", "to", "cc", "bcc", "reply_to", "sender")
 
@@ -23,11 +23,15 @@ def compare_truth(parsed: ParsedMessage, truth_row: Mapping[str, Any]) -> tuple[
             lower-case names to unfolded values); what it lacks is not compared.
 
     Returns:
-        Field names in a fixed order, empty where all agree. White space runs and the domain's
+        Field names in a fixed order, empty where all agree: the keys above, and from_name, to_name
+        and so on where addresses agree but display names do not. White space runs and the domain's
         case do not count as differences.
     """
     row = dict(_from_raw(truth_row.get("raw_headers", {})), **truth_row)
-    wrong = [role for role in _ROLES if role in row and not _same_people(parsed, role, row[role])]
+    wrong = []
+    for role in _ROLES:
+        if role in row:
+            wrong += _compare_people(parsed, role, row[role])
     if "subject" in row and _squash(parsed.subject) != _squash(row["subject"] or ""):
         wrong.append("subject")
     if "date_epoch" in row and not _same_date(parsed, row["date_epoch"]):
@@ -50,23 +54,26 @@ def _from_raw(raw_headers: Mapping[str, str]) -> dict[str, Any]:
     return row
 
 
-def _same_people(parsed: ParsedMessage, role: str, people: Any) -> bool:
-    """Whether we read the same people; of senders, suites often name the first only."""
+def _compare_people(parsed: ParsedMessage, role: str, people: Any) -> list[str]:
+    """The role where addresses differ, role_name where names do; of senders suites name the first.
+
+    A lone word may be taken for a name or for a local user, and a name of None says nothing.
+    """
     ours = [p for p in parsed.participants if p.role == role]
     if role == "from" and people:
         ours = ours[: len(people)]
-    return len(ours) == len(people) and all(
-        _same_person(mine, name, address) for mine, (name, address) in zip(ours, people, strict=True)
-    )
-
-
-def _same_person(ours: Participant, name: str | None, address: str | None) -> bool:
-    """A name of None says nothing; a lone word may be taken for a name or for a local user."""
-    if not address:
-        return _squash(name or "") in (_squash(ours.display_name), ours.address)
-    if _address(ours.address) != _address(address):
-        return False
-    return name is None or _squash(name) == _squash(ours.display_name)
+    if len(ours) != len(people):
+        return [role]
+    wrong: dict[str, None] = {}
+    for mine, (name, address) in zip(ours, people, strict=True):
+        if not address:
+            if _squash(name or "") not in (_squash(mine.display_name), mine.address):
+                wrong[role] = None
+        elif _address(mine.address) != _address(address):
+            wrong[role] = None
+        elif name is not None and _squash(name) != _squash(mine.display_name):
+            wrong[f"{role}_name"] = None
+    return list(wrong)
 
 
 def _same_date(parsed: ParsedMessage, epoch: float) -> bool:
