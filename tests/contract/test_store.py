@@ -28,6 +28,7 @@ from mailcrm.records import (
 )
 
 MAILBOX = "sales"
+OWN = frozenset({"sales@acme.example"})
 
 
 @dataclass
@@ -57,9 +58,11 @@ class Store:
             self.staging.read_identities(batch), self.staging.read_known_identities(batch)
         )
         self.staging.write_identities(lease, identities)
-        links = self.staging.read_conversation_links(batch)
+        links = self.staging.read_conversation_links(batch, OWN)
         ids = {h for link in links for h in (link.id_hash, *link.reference_hashes)}
-        plan = plan_conversations(links, self.staging.read_conversations(ids))
+        known = self.staging.read_conversations(ids)
+        people = self.staging.read_conversation_people(set(known.values()), OWN)
+        plan = plan_conversations(links, known, people)
         self.staging.write_conversations(lease, plan)
         self.staging.write_decisions(
             lease,

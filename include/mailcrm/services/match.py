@@ -30,9 +30,10 @@ def run_match(services: Services, lease: Lease) -> MatchResult:
         FencedError, StoreBusyError
     """
     started = services.clock.monotonic()
-    _dedupe(services, lease)
+    own = services.registry.read_mailbox(lease.mailbox_id).all_own_addresses()
+    _dedupe(services, lease, own)
     deduped = services.clock.monotonic()
-    _match(services, lease)
+    _match(services, lease, own)
     finished = services.clock.monotonic()
     outcomes = services.staging.count_outcomes(lease.batch_id)
     logger.info(
@@ -44,19 +45,19 @@ def run_match(services: Services, lease: Lease) -> MatchResult:
     return MatchResult(outcomes, deduped - started, finished - deduped)
 
 
-def _dedupe(services: Services, lease: Lease) -> None:
+def _dedupe(services: Services, lease: Lease, own: frozenset[str]) -> None:
     staging = services.staging
     staged = staging.read_identities(lease.batch_id)
     known = staging.read_known_identities(lease.batch_id)
     staging.write_identities(lease, decide_identities(staged, known))
-    links = staging.read_conversation_links(lease.batch_id)
+    links = staging.read_conversation_links(lease.batch_id, own)
     ids = {h for link in links for h in (link.id_hash, *link.reference_hashes)}
-    staging.write_conversations(lease, plan_conversations(links, staging.read_conversations(ids)))
+    conversations = staging.read_conversations(ids)
+    people = staging.read_conversation_people(set(conversations.values()), own)
+    staging.write_conversations(lease, plan_conversations(links, conversations, people))
 
 
-def _match(services: Services, lease: Lease) -> None:
-    mailbox = services.registry.read_mailbox(lease.mailbox_id)
-    own = mailbox.all_own_addresses()
+def _match(services: Services, lease: Lease, own: frozenset[str]) -> None:
     contexts = list(services.staging.read_contexts(lease.batch_id))
     services.contacts.refresh_contacts(services.clock.now())
     index = ContactIndex(services.contacts.find_contacts(plan_lookups(contexts, own)))

@@ -16,7 +16,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
 )
 from mailcrm.adapters.quarantine import resolve_quarantine, write_quarantine
-from mailcrm.dedupe import hash_id
+from mailcrm.dedupe import conversation_ids
 from mailcrm.records import Decision, Lease, MessageContext, Participant, StagedMessage
 
 SNIPPET_CHARS = 200
@@ -78,7 +78,6 @@ def _mark_staged(
 def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[str, Any]:
     parsed, identity = row.parsed, row.identity
     sender = parsed.sender()
-    references = [hash_id(ref) for ref in (*parsed.references, *parsed.in_reply_to)]
     return {
         "generation_id": generation_id,
         "uid": row.uid,
@@ -93,7 +92,7 @@ def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[s
         "fingerprint": identity.fingerprint,
         "sender": identity.sender,
         "text_sketch": identity.text_sketch,
-        "reference_hashes": list(dict.fromkeys(references)),
+        "reference_hashes": list(conversation_ids(parsed)),
         "list_id": parsed.list_id,
         "bounces": [asdict(bounce) for bounce in parsed.bounces],
         "defects": list(parsed.defects),

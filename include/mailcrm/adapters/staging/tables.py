@@ -14,6 +14,7 @@ from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
     conversation_members,
     crm_message_contacts,
+    crm_message_participants,
     crm_messages,
     message_identities,
     staged_conversation_merges,
@@ -23,6 +24,7 @@ from mailcrm.adapters.crm_database.schema import (
 )
 from mailcrm.adapters.quarantine import quarantine_rows
 from mailcrm.adapters.staging.rows import decision_row, write_staged
+from mailcrm.dedupe import conversation_people
 from mailcrm.records import (
     ConversationLink,
     ConversationPlan,
@@ -129,7 +131,9 @@ class StagingTables:
                 connection.execute(statement, rows)
 
     @retried
-    def read_conversation_links(self, batch_id: str) -> Sequence[ConversationLink]:
+    def read_conversation_links(
+        self, batch_id: str, own: frozenset[str]
+    ) -> Sequence[ConversationLink]:
         """See `ports.Staging`."""
         staged = staged_messages
         new = self._new_rows(batch_id)
@@ -142,7 +146,7 @@ class StagingTables:
             staged.c.subject,
             staged.c.sent_at,
         ).where(*new)
-        addresses = self._addresses(batch_id)
+        people = self._people(batch_id)
         with reading(self._engine) as connection:
             return [
                 ConversationLink(
@@ -151,16 +155,23 @@ class StagingTables:
                     reference_hashes=tuple(row.reference_hashes),
                     subject=row.subject,
                     sent_at=row.sent_at,
-                    addresses=addresses.get((row.generation_id, row.uid), frozenset()),
+                    addresses=conversation_people(
+                        people.get((row.generation_id, row.uid), ()), own
+                    ),
                 )
                 for row in connection.execute(statement.order_by(staged.c.message_key))
             ]
 
-    def _addresses(self, batch_id: str) -> dict[tuple[int, int], frozenset[str]]:
-        grouped: dict[tuple[int, int], set[str]] = {}
-        for row in self._participants(batch_id):
-            grouped.setdefault((row.generation_id, row.uid), set()).add(row.address.lower())
-        return {key: frozenset(value) for key, value in grouped.items()}
+    def _people(self, batch_id: str) -> dict[tuple[int, int], tuple[Participant, ...]]:
+        """Participants of the batch's new messages, by (generation_id, uid)."""
+        return {
+            key: tuple(
+                Participant(row.role, row.position, row.address, row.display_name) for row in rows
+            )
+            for key, rows in itertools.groupby(
+                self._participants(batch_id), key=lambda row: (row.generation_id, row.uid)
+            )
+        }
 
     @staticmethod
     def _new_rows(batch_id: str) -> tuple[Any, ...]:
@@ -196,6 +207,25 @@ class StagingTables:
                 )
                 found.update((row.id_hash, row.conversation_key) for row in rows)
         return found
+
+    @retried
+    def read_conversation_people(
+        self, keys: Collection[str], own: frozenset[str]
+    ) -> Mapping[str, frozenset[str]]:
+        """See `ports.Staging`."""
+        messages, people = crm_messages, crm_message_participants
+        grouped: dict[str, list[Participant]] = {key: [] for key in keys}
+        with reading(self._engine) as connection:
+            for chunk in chunked(sorted(grouped)):
+                statement = (
+                    select(messages.c.conversation_key, people.c.role, people.c.address)
+                    .join(people, people.c.message_key == messages.c.message_key)
+                    .where(messages.c.conversation_key.in_(chunk))
+                    .distinct()
+                )
+                for key, role, address in connection.execute(statement):
+                    grouped[key].append(Participant(role, 0, address, ""))
+        return {key: conversation_people(found, own) for key, found in grouped.items() if found}
 
     @retried
     def write_conversations(self, lease: Lease, plan: ConversationPlan) -> None:
@@ -240,14 +270,7 @@ class StagingTables:
             .where(*self._new_rows(batch_id))
             .order_by(staged.c.generation_id, staged.c.uid)
         )
-        people = {
-            key: tuple(
-                Participant(row.role, row.position, row.address, row.display_name) for row in rows
-            )
-            for key, rows in itertools.groupby(
-                self._participants(batch_id), key=lambda row: (row.generation_id, row.uid)
-            )
-        }
+        people = self._people(batch_id)
         contacts = self._conversation_contacts(batch_id)
         with reading(self._engine) as connection:
             for row in connection.execute(statement):
