@@ -34,7 +34,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
     sync_runs,
 )
-from mailcrm.adapters.staging.tables import count_outcomes, hash_batch
+from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
 from mailcrm.errors import ChecksFailedError, PublishConflictError
 from mailcrm.records import CheckReport, Lease, PublishCounts
 
