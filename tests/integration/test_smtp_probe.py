@@ -17,6 +17,7 @@ from mailcrm.records import (
 )
 from mailcrm.settings import Settings
 from servers.certificates import TestAuthority, certificate_pin
+from servers.mail_devel import MailDevelServer
 from servers.mailboxes import LOOPBACK, make_mailbox
 from servers.ports import free_port
 from servers.scripted import Answer, ScriptedServer, run_scripted
@@ -50,6 +51,18 @@ def test_probe_smtp_plain_loopback_is_ok_and_sends_nothing(smtp_sink: SmtpSink) 
     assert smtp_sink.logins == ["PLAIN"]
     assert not {"RCPT", "DATA"} & set(smtp_sink.verbs)
     assert smtp_sink.messages == []
+
+
+def test_probe_smtp_second_server_is_ok(mail_devel: MailDevelServer) -> None:
+    credential = Credential(ADDRESS, mail_devel.password)
+    result = probe_smtp(_mailbox(mail_devel.smtp_port, Encryption.NONE), credential, NORMAL)
+    assert _where(result) == (VerifyState.OK, "identity"), result
+
+
+def test_probe_smtp_second_server_wrong_password_is_refused(mail_devel: MailDevelServer) -> None:
+    mailbox = _mailbox(mail_devel.smtp_port, Encryption.NONE)
+    result = probe_smtp(mailbox, Credential(ADDRESS, "wrong"), NORMAL)
+    assert _where(result) == (VerifyState.REFUSED, "authenticate"), result
 
 
 def test_probe_smtp_implicit_tls_is_ok(smtp_sink_tls: SmtpSink, authority: TestAuthority) -> None:
