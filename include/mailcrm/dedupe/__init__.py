@@ -7,6 +7,7 @@
 from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
 from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id
 from mailcrm.dedupe.identity import decide_identities, plan_identity
+from mailcrm.dedupe.relink import plan_relink_digest
 
 __all__ = [
     "US",
@@ -17,4 +18,5 @@ __all__ = [
     "hash_id",
     "plan_conversations",
     "plan_identity",
+    "plan_relink_digest",
 ]

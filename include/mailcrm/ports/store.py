@@ -12,6 +12,7 @@ from mailcrm.records import (
     ConversationLink,
     ConversationPlan,
     Decision,
+    FetchedMessage,
     Generation,
     IdentityDecision,
     KnownIdentity,
@@ -106,6 +107,30 @@ class Ledger(Protocol):
 
     def read_generation(self, generation_id: int) -> Generation:
         """One generation by its id."""
+        ...
+
+    def count_short_lives(self, mailbox_id: str, folder: str) -> int:
+        """How many of the folder's latest generations, in a row, were seen by one run only."""
+        ...
+
+    def find_relinks(self, generation: Generation, digests: Collection[str]) -> Mapping[str, str]:
+        """message_key by digest, of messages published from the folder's other generations;
+        a digest that names several messages is left out.
+        """
+        ...
+
+    def write_relinks(
+        self,
+        lease: Lease,
+        generation: Generation,
+        relinked: Sequence[tuple[FetchedMessage, str, str]],
+        now: dt.datetime,
+    ) -> None:
+        """Record (message, digest, message_key): ledger row and sighting, in one transaction."""
+        ...
+
+    def write_notes(self, lease: Lease, notes: Sequence[str]) -> None:
+        """Add to the run what is odd about the server and harms nothing."""
         ...
 
     def write_problems(self, lease: Lease, problems: Sequence[str]) -> None:

@@ -60,6 +60,7 @@ def _write_run(connection: Connection, lease: Lease, window: Window, now: dt.dat
         "batch_hash": None,
         "checks": None,
         "problems": None,
+        "notes": None,
         "started_at": now,
         "finished_at": None,
     }

@@ -4,25 +4,24 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, func, or_, select, update
+from sqlalchemy import Connection, case, delete, or_, select, update
 
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
+from mailcrm.adapters.crm_database.generations import GenerationRows
 from mailcrm.adapters.crm_database.leases import check_lease, take_lease
 from mailcrm.adapters.crm_database.runs import (
-    add_problems,
+    add_texts,
     count_certificate,
     finish_run,
     read_run_row,
 )
 from mailcrm.adapters.crm_database.schema import (
     staged_messages,
-    sync_generations,
     sync_ledger,
     sync_run_folders,
 )
 from mailcrm.records import (
     Certificate,
-    Generation,
     Lease,
     LedgerEntry,
     LedgerState,
@@ -33,11 +32,8 @@ from mailcrm.records import (
 _OPEN = (LedgerState.LISTED, LedgerState.UNAVAILABLE)
 
 
-class LedgerTables:
+class LedgerTables(GenerationRows):
     """`ports.Ledger` on a database."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     @retried
     def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
@@ -50,66 +46,6 @@ class LedgerTables:
         """Raise FencedError where a newer run took over."""
         with writing(self._engine) as connection:
             check_lease(connection, lease)
-
-    @retried
-    def open_generation(
-        self, lease: Lease, folder: str, uidvalidity: int, now: dt.datetime
-    ) -> Generation:
-        """See `ports.Ledger`."""
-        table = sync_generations
-        mine = (table.c.mailbox_id == lease.mailbox_id, table.c.folder == folder)
-        with writing(self._engine) as connection:
-            check_lease(connection, lease)
-            latest = connection.execute(
-                select(func.coalesce(func.max(table.c.generation), 0)).where(*mine)
-            ).scalar_one()
-            connection.execute(
-                insert_into(connection, table)
-                .values(
-                    mailbox_id=lease.mailbox_id,
-                    folder=folder,
-                    generation=latest + 1,
-                    uidvalidity=uidvalidity,
-                    first_seen_at=now,
-                    last_seen_at=now,
-                )
-                .on_conflict_do_update(
-                    index_elements=["mailbox_id", "folder", "uidvalidity"],
-                    set_={"last_seen_at": now},
-                )
-            )
-            row = connection.execute(
-                select(table).where(*mine, table.c.uidvalidity == uidvalidity)
-            ).one()
-        return Generation(row.generation_id, row.mailbox_id, folder, row.generation, uidvalidity)
-
-    @retried
-    def find_generation(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
-        """The generation of a uidvalidity, None where it was never read."""
-        table = sync_generations
-        with reading(self._engine) as connection:
-            row = connection.execute(
-                select(table).where(
-                    table.c.mailbox_id == mailbox_id,
-                    table.c.folder == folder,
-                    table.c.uidvalidity == uidvalidity,
-                )
-            ).first()
-        if row is None:
-            return None
-        return Generation(row.generation_id, mailbox_id, folder, row.generation, uidvalidity)
-
-    @retried
-    def read_generation(self, generation_id: int) -> Generation:
-        """See `ports.Ledger`."""
-        table = sync_generations
-        with reading(self._engine) as connection:
-            row = connection.execute(
-                select(table).where(table.c.generation_id == generation_id)
-            ).one()
-        return Generation(
-            generation_id, row.mailbox_id, row.folder, row.generation, row.uidvalidity
-        )
 
     @retried
     def read_entries(
@@ -203,7 +139,15 @@ class LedgerTables:
             return
         with writing(self._engine) as connection:
             check_lease(connection, lease)
-            add_problems(connection, lease.run_id, problems)
+            add_texts(connection, lease.run_id, "problems", problems)
+
+    @retried
+    def write_notes(self, lease: Lease, notes: Sequence[str]) -> None:
+        """See `ports.Ledger`."""
+        if notes:
+            with writing(self._engine) as connection:
+                check_lease(connection, lease)
+                add_texts(connection, lease.run_id, "notes", notes)
 
     @retried
     def has_staged(self, lease: Lease, generation_id: int) -> bool:

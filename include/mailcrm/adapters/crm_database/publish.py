@@ -147,6 +147,7 @@ def _close_ledger(connection: Connection, lease: Lease, now: dt.datetime) -> Pub
         .values(
             state=state,
             message_key=staged.c.message_key,
+            relink_digest=staged.c.relink_digest,
             reason=staged.c.reason,
             batch_id=lease.batch_id,
             updated_at=now,

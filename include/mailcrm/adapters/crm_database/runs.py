@@ -85,14 +85,13 @@ def finish_run(connection: Connection, lease: Lease, state: str, now: dt.datetim
     return certificate
 
 
-def add_problems(connection: Connection, run_id: str, problems: Sequence[str]) -> None:
-    """Add to a run's problems, each once."""
-    known = connection.execute(
-        select(sync_runs.c.problems).where(sync_runs.c.run_id == run_id)
-    ).scalar_one()
-    merged = list(dict.fromkeys([*(known or ()), *problems]))
+def add_texts(connection: Connection, run_id: str, column: str, texts: Sequence[str]) -> None:
+    """Add to a run's problems or notes, each once."""
+    target = sync_runs.c[column]
+    known = connection.execute(select(target).where(sync_runs.c.run_id == run_id)).scalar_one()
+    merged = list(dict.fromkeys([*(known or ()), *texts]))
     connection.execute(
-        update(sync_runs).where(sync_runs.c.run_id == run_id).values(problems=merged)
+        update(sync_runs).where(sync_runs.c.run_id == run_id).values({column: merged})
     )
 
 

@@ -16,7 +16,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
 )
 from mailcrm.adapters.quarantine import resolve_quarantine, write_quarantine
-from mailcrm.dedupe import conversation_ids
+from mailcrm.dedupe import conversation_ids, plan_relink_digest
 from mailcrm.records import Decision, Lease, MessageContext, Participant, StagedMessage
 
 SNIPPET_CHARS = 200
@@ -90,6 +90,7 @@ def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[s
         "message_key": None,
         "message_id_hash": identity.message_id_hash,
         "fingerprint": identity.fingerprint,
+        "relink_digest": plan_relink_digest(parsed, row.internaldate),
         "sender": identity.sender,
         "text_sketch": identity.text_sketch,
         "reference_hashes": list(conversation_ids(parsed)),

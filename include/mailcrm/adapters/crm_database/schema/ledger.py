@@ -55,6 +55,7 @@ sync_ledger = Table(
     Column("internaldate", Time),
     Column("size_bytes", BigInteger, nullable=False),
     Column("message_key", String(64)),
+    Column("relink_digest", String(64), comment="recognises it under another uidvalidity"),
     Column("batch_id", String(64), comment="the batch that holds or ended it"),
     Column("reason", Text, comment="the server's words, or the rule, for the odd ends"),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -64,6 +65,7 @@ sync_ledger = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_sync_ledger_batch", sync_ledger.c.batch_id, sync_ledger.c.state)
+Index("ix_sync_ledger_relink", sync_ledger.c.relink_digest)
 Index("ix_sync_ledger_window", sync_ledger.c.generation_id, sync_ledger.c.internaldate)
 
 sync_coverage = Table(
@@ -99,6 +101,7 @@ sync_runs = Table(
     Column("finished_at", Time),
     Column("release_reason", Text),
     Column("problems", JSON, comment="folders that could not be read, and why"),
+    Column("notes", JSON, comment="what is odd about the server, and harmed nothing"),
     CheckConstraint(
         "state IN ('running','published','nothing_new','held','incomplete','failed','superseded')",
         name="state",

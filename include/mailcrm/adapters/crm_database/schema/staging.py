@@ -58,6 +58,7 @@ staged_messages = Table(
     Column("message_key", String(64)),
     Column("message_id_hash", String(64)),
     Column("fingerprint", String(64), nullable=False),
+    Column("relink_digest", String(64), nullable=False),
     Column("sender", Text, nullable=False, comment="after undoing list rewriting, lower-case"),
     Column("text_sketch", Text, nullable=False, comment="enough of the text to compare copies"),
     Column("reference_hashes", JSON, nullable=False),

@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("message_key", sa.String(length=64), nullable=True),
         sa.Column("message_id_hash", sa.String(length=64), nullable=True),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("relink_digest", sa.String(length=64), nullable=False),
         sa.Column(
             "sender", sa.Text(), nullable=False, comment="after undoing list rewriting, lower-case"
         ),
@@ -372,6 +373,12 @@ def upgrade() -> None:
             sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
             nullable=True,
             comment="folders that could not be read, and why",
+        ),
+        sa.Column(
+            "notes",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=True,
+            comment="what is odd about the server, and harmed nothing",
         ),
         sa.CheckConstraint(
             "state IN ('running','published','nothing_new','held','incomplete','failed','superseded')",
@@ -575,6 +582,12 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("message_key", sa.String(length=64), nullable=True),
         sa.Column(
+            "relink_digest",
+            sa.String(length=64),
+            nullable=True,
+            comment="recognises it under another uidvalidity",
+        ),
+        sa.Column(
             "batch_id",
             sa.String(length=64),
             nullable=True,
@@ -603,6 +616,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sync_ledger", schema=None) as batch_op:
         batch_op.create_index("ix_sync_ledger_batch", ["batch_id", "state"], unique=False)
+        batch_op.create_index("ix_sync_ledger_relink", ["relink_digest"], unique=False)
         batch_op.create_index(
             "ix_sync_ledger_window", ["generation_id", "internaldate"], unique=False
         )
@@ -626,6 +640,7 @@ def downgrade() -> None:
     op.drop_table("sync_run_folders")
     with op.batch_alter_table("sync_ledger", schema=None) as batch_op:
         batch_op.drop_index("ix_sync_ledger_window")
+        batch_op.drop_index("ix_sync_ledger_relink")
         batch_op.drop_index("ix_sync_ledger_batch")
 
     op.drop_table("sync_ledger")
