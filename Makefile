@@ -51,8 +51,7 @@ test: $(VENV)/.installed-dev  ## every test, against real servers (installs miss
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 600
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
-	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES)) || \
-		{ $(BIN)/ruff format --check $(wildcard $(SOURCES)); exit 1; }
+	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))
 	@echo "ruff check"; $(BIN)/ruff check --quiet $(wildcard $(SOURCES))
 	@echo "mypy --strict"; $(BIN)/mypy --no-error-summary
 	@echo "lint-imports"; out=$$(PYTHONPATH=include:dags:plugins $(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
