@@ -12,7 +12,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Direction, FolderSlice, Lease
+from mailcrm.records import Direction, FolderSlice, Lease, VerifyState
 from mailcrm_dags.connections import AirflowCredentials
 from mailcrm_dags.form import read_folders, read_midnight
 
@@ -39,8 +39,10 @@ def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
     def run(services: "Services") -> dict[str, Any]:
         _require_active(services, mailbox_id)
         result = run_verify(services, mailbox_id, [asked])[asked]
-        raise_unless_ok(mailbox_id, result)
-        return {"state": result.state.value, "stage": result.stage}
+        if result.stage != "folders" or result.state is VerifyState.UNREACHABLE:
+            raise_unless_ok(mailbox_id, result)
+        # Logged in: a folder that is missing harms only itself, and turns the run red at its end.
+        return {"state": result.state.value, "stage": result.stage, "advice": result.advice}
 
     return _with_services(run)
 

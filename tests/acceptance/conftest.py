@@ -65,8 +65,9 @@ class Home:
         """Run DAGs of mailboxes, one after the other: (mailbox id, params) each."""
         wanted = [{"dag_id": f"mailbox__{name}", "conf": dict(conf)} for name, conf in runs]
         done = self._run([sys.executable, str(RUNNER), str(ROOT / "dags")], json.dumps(wanted))
-        assert done.returncode == 0, done.stderr[-3000:]
         self.log = done.stdout + done.stderr
+        (self.path / "dag.log").write_text(self.log)  # pytest keeps the folders of failed tests
+        assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.rpartition("\n@@")[2])
 
     def _run(self, command: list[str], stdin: str | None) -> subprocess.CompletedProcess[str]:

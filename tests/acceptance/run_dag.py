@@ -31,9 +31,12 @@ def run(bag: DagBag, dag_id: str, conf: dict[str, object]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Parse once, run each."""
-    bag = DagBag(sys.argv[1])
-    results = [run(bag, wanted["dag_id"], wanted["conf"]) for wanted in json.load(sys.stdin)]
+    """Parse and run each."""
+    # Parsed anew for each run, as in a real task: a run's params stay in the DAG object.
+    results = [
+        run(DagBag(sys.argv[1]), wanted["dag_id"], wanted["conf"])
+        for wanted in json.load(sys.stdin)
+    ]
     sys.stdout.write("\n@@" + json.dumps(results))
 
 
