@@ -34,21 +34,25 @@ CHUNK = 10_000
 def make_engine(url: str) -> Engine:
     """An engine for a SQLAlchemy URL.
 
-    `postgresql://` means psycopg 3. SQLite runs in WAL mode with foreign keys; its folder is made.
+    Whatever driver it names, psycopg 3 and the standard library's sqlite3 are used. SQLite runs in
+    WAL mode with foreign keys; its folder is made.
 
     Raises:
         DatabaseError: the URL does not parse or names a database that we do not support.
     """
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # their texts may hold the password
         raise DatabaseError(detail="MAILCRM_DATABASE_URL is not a SQLAlchemy URL") from None
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    backend = parsed.get_backend_name()
+    if "@" in (parsed.host or ""):  # the rest of a password would be shown as the host
+        raise DatabaseError(
+            detail="MAILCRM_DATABASE_URL: write @, : and / in the password as %40, %3A and %2F"
+        )
+    backend = parsed.drivername.partition("+")[0]
     if backend == "sqlite":
-        return _make_sqlite(parsed)
-    if backend == "postgresql":
+        return _make_sqlite(parsed.set(drivername="sqlite"))
+    if backend in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
         return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
     raise DatabaseError(
         detail=f"MAILCRM_DATABASE_URL names {backend}; use sqlite:/// or postgresql://"
