@@ -72,6 +72,21 @@ class ParsedMessage:
     defects: tuple[str, ...] = ()
     partial: bool = False
 
+    def without_text(self) -> "ParsedMessage":
+        """The same message without anything that its bytes say in words."""
+        return ParsedMessage(
+            message_id=None,
+            subject="",
+            sent_at=self.sent_at if self.sent_at.tzinfo else self.sent_at.replace(tzinfo=dt.UTC),
+            sent_at_source=self.sent_at_source,
+            participants=(),
+            body_text="",
+            new_text="",
+            size_bytes=min(max(self.size_bytes, 0), 2**63 - 1),
+            kind=self.kind,
+            partial=self.partial,
+        )
+
     def sender(self) -> Participant | None:
         """The first From, None where there is no usable one."""
         return next((p for p in self.participants if p.role == "from"), None)

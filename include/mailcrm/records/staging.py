@@ -44,8 +44,29 @@ class StagedMessage:
     raw: bytes | None = None
 
     def held(self, *, rule: str, reason: str, raw: bytes) -> "StagedMessage":
-        """The same message, quarantined with its raw bytes."""
-        return replace(self, disposition="quarantined", rule=rule, reason=reason, raw=raw)
+        """The same message, quarantined with its raw bytes.
+
+        Of what was parsed only sizes, times and kinds stay: a text may be the very reason, and
+        must not keep the row out of the database.
+        """
+        return replace(
+            self,
+            internaldate=_aware(self.internaldate),
+            received_at=_aware(self.received_at) or self.received_at,
+            flags=(),
+            parsed=self.parsed.without_text(),
+            identity=replace(self.identity, text_sketch="", sender=""),
+            auth_result=None,
+            disposition="quarantined",
+            rule=rule,
+            reason=reason,
+            raw=raw,
+        )
+
+
+def _aware(moment: dt.datetime | None) -> dt.datetime | None:
+    """A moment without a zone, taken as UTC."""
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
