@@ -2,10 +2,11 @@
 
 from mailcrm.check.row_rules import ROW_RULES, check_row
 from mailcrm.check.rule import SIGHTED, RowFault, Rule
-from mailcrm.check.subjects import SCOPES, SUBJECTS
+from mailcrm.check.subjects import COUNTS, SCOPES, SUBJECTS
 from mailcrm.check.suite import SUITE, decide_gate
 
 __all__ = [
+    "COUNTS",
     "ROW_RULES",
     "SCOPES",
     "SIGHTED",

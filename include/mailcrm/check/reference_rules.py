@@ -54,13 +54,12 @@ REFERENCE_RULES: tuple[Rule, ...] = (
         "every excluded message names its rule",
         "m.disposition IN ('excluded', 'quarantined') AND COALESCE(m.reason, '') = ''",
     ),
-    batch_rule(
-        "references",
-        "participants",
-        "participant_has_message",
-        "no participant without its message",
-        "m.uid IS NULL",
-        "warning",
+    Rule(
+        name="participant_has_message",
+        group="references",
+        severity="warning",
+        limit="no participant without its message",
+        kwargs={"column": "participants_orphaned", "min_value": 0, "max_value": 0},
     ),
     batch_rule(
         "references",
@@ -78,13 +77,12 @@ REFERENCE_RULES: tuple[Rule, ...] = (
         " WHERE q.generation_id = p.generation_id AND q.uid = p.uid AND q.role = p.role"
         " AND q.position = p.position - 1)",
     ),
-    batch_rule(
-        "references",
-        "attachments",
-        "attachment_has_message",
-        "no attachment without its message",
-        "m.uid IS NULL",
-        "warning",
+    Rule(
+        name="attachment_has_message",
+        group="references",
+        severity="warning",
+        limit="no attachment without its message",
+        kwargs={"column": "attachments_orphaned", "min_value": 0, "max_value": 0},
     ),
     Rule(
         name="decision_has_participant",

@@ -121,6 +121,9 @@ def _texts(row: StagedMessage) -> Iterator[str]:
         yield from (participant.address, participant.display_name)
     for attachment in parsed.attachments:
         yield from (attachment.part, attachment.filename, attachment.content_type)
+    for bounce in parsed.bounces:
+        yield from (bounce.recipient, bounce.status or "", bounce.diagnostic)
+        yield bounce.original_message_id or ""
 
 
 def _is_storable(text: str) -> bool:
@@ -180,6 +183,7 @@ ROW_RULES: tuple[Rule, ...] = (
         condition=" OR ".join(
             (
                 *(f"{{nul:m.{column}}}" for column in _TEXT_COLUMNS),
+                "{nul_json:m.bounces}",
                 _PARTICIPANT.format("{nul:p.address} OR {nul:p.display_name}"),
                 _ATTACHMENT.format("{nul:a.part} OR {nul:a.filename} OR {nul:a.content_type}"),
             )

@@ -7,7 +7,7 @@ fills `{batch}`, `{run}` and `{mailbox}` with literals.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["SCOPES", "SUBJECTS"]
+__all__ = ["COUNTS", "SCOPES", "SUBJECTS"]
 
 _RUN_GENERATIONS = "(SELECT r.generation_id FROM sync_run_folders AS r WHERE r.run_id = {run})"
 
@@ -63,8 +63,17 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Rows that hang on a message are looked up by folder, so that those whose message is gone show
-# up; a rule judges only those of this batch, or of no batch.
+# Rows that hang on a message are looked up by folder, so that those whose message is gone can be
+# counted; rules judge only the batch's own.
 SCOPES: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("participants", "attachments"), "(m.uid IS NULL OR m.batch_id = {batch})")
+    dict.fromkeys(("participants", "attachments"), "m.batch_id = {batch}")
+)
+COUNTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "participants": {
+            "participants_decided": "d.uid",
+            "participants_orphaned": "CASE WHEN m.uid IS NULL THEN 1 END",
+        },
+        "attachments": {"attachments_orphaned": "CASE WHEN m.uid IS NULL THEN 1 END"},
+    }
 )

@@ -8,7 +8,7 @@ differs between SQLite and PostgreSQL.
 import datetime as dt
 from collections.abc import Iterable
 
-from mailcrm.check import ROW_RULES, SCOPES, SIGHTED, SUBJECTS, Rule
+from mailcrm.check import COUNTS, ROW_RULES, SCOPES, SIGHTED, SUBJECTS, Rule
 from mailcrm.records import Lease, Window
 
 __all__ = ["Facts"]
@@ -41,11 +41,14 @@ class Facts:
             "json_length": "json_array_length" if is_sqlite else "jsonb_array_length",
             # PostgreSQL cannot hold U+0000 at all.
             "nul": _PerColumn("INSTR(?, CHAR(0)) > 0" if is_sqlite else "FALSE"),
+            "nul_json": _PerColumn("INSTR(?, '\\u0000') > 0" if is_sqlite else "FALSE"),
             # An upper bound of LENGTH that PostgreSQL knows without unpacking the text.
             "octets": _PerColumn("LENGTH(?)" if is_sqlite else "OCTET_LENGTH(?)"),
             # SQLite keeps moments as text; only this form compares as time.
             "not_utc": _PerColumn(
-                "(LENGTH(?) <> 26 OR JULIANDAY(?) IS NULL)" if is_sqlite else "NOT ISFINITE(?)"
+                "(LENGTH(?) <> 26 OR JULIANDAY(COALESCE(?, 0)) IS NULL)"
+                if is_sqlite
+                else "NOT ISFINITE(?)"
             ),
         }
 
@@ -78,8 +81,7 @@ class Facts:
 
     def _count(self, subject: str, rules: list[Rule]) -> str:
         columns = [f"COUNT(*) AS {subject}_rows"]
-        if subject == "participants":
-            columns.append("COUNT(d.uid) AS participants_decided")
+        columns += [f"COUNT({what}) AS {name}" for name, what in COUNTS.get(subject, {}).items()]
         columns += [
             f"COUNT(CASE WHEN {self.condition(rule)} THEN 1 END) AS {rule.name}" for rule in rules
         ]
@@ -91,7 +93,7 @@ class Facts:
 
 def _text(value: str) -> str:
     """A literal; the colon is escaped, because SQLAlchemy reads `:name` as a parameter."""
-    quoted = value.replace("\\", "\\\\").replace("'", "''").replace(":", "\\:")
+    quoted = value.replace("'", "''").replace(":", "\\:")
     return f"'{quoted}'"
 
 

@@ -13,15 +13,23 @@ __all__ = ["load_library", "start_import"]
 
 logger = logging.getLogger(__name__)
 _LIBRARY = "great_expectations"
+_LOUD = (_LIBRARY, f"{_LIBRARY}.data_context.types.base")
 
 
 def load_library() -> Any:
     """Import the library, or wait for the import that is under way."""
+    _silence()
     # Read at import: the library would report its use to its vendor otherwise.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Its errors come back in the results; its logs repeat them with statements and traces.
-    logging.getLogger(_LIBRARY).setLevel(logging.CRITICAL)
-    return importlib.import_module(_LIBRARY)
+    library = importlib.import_module(_LIBRARY)
+    _silence()
+    return library
+
+
+def _silence() -> None:
+    """Its errors come back in the results; its logs repeat them with statements and traces."""
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def start_import() -> threading.Thread:

@@ -1,6 +1,7 @@
 """One validation by Great Expectations, over a connection that we already have."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,8 +34,8 @@ def validate(engine: Engine, query: str, rules: Sequence[Rule]) -> Mapping[str, 
     suite = gx.ExpectationSuite(
         name="publish_gate", expectations=[_expectation(gx, rule) for rule in rules]
     )
-    with _lent_connection(engine) as lent, _counted(lent, query):
-        source = _add_source(context, lent)
+    with _own_engine(engine) as own, _source(context, own) as source:
+        _keep_counts(own, query)
         asset = source.add_query_asset("staged_batch", query=f"SELECT * FROM {_TABLE}")
         batch = asset.add_batch_definition_whole_table("all").get_batch()
         outcome = batch.validate(suite, result_format=_RESULT_FORMAT)
@@ -47,46 +48,47 @@ def _expectation(gx: Any, rule: Rule) -> Any:
 
 
 @contextlib.contextmanager
-def _lent_connection(engine: Engine) -> Iterator[Engine]:
-    """An engine of one borrowed connection.
+def _own_engine(engine: Engine) -> Iterator[Engine]:
+    """An engine of one connection, taken out of the pool and closed at the end.
 
-    The library adds listeners and functions to the engine that it gets, keeps a connection open,
-    and would want the URL with its password.
+    The library adds listeners and functions to the engine that it gets, keeps a connection open
+    until it is collected, and would want the URL with its password.
     """
-    lent = engine.raw_connection()
+    taken = engine.connect()
+    connection = taken.connection.dbapi_connection
+    taken.detach()
+    own = create_engine(
+        f"{engine.dialect.name}+{engine.dialect.driver}://",
+        creator=lambda: connection,
+        poolclass=StaticPool,
+    )
     try:
-        yield create_engine(
-            f"{engine.dialect.name}+{engine.dialect.driver}://",
-            creator=lambda: lent.driver_connection,
-            poolclass=StaticPool,
-        )
+        yield own
     finally:
-        lent.close()
+        own.dispose()
 
 
-@contextlib.contextmanager
-def _counted(engine: Engine, query: str) -> Iterator[None]:
-    """A temporary table of the query's one row: the library asks for it several times."""
+def _keep_counts(engine: Engine, query: str) -> None:
+    """Keep the query's one row in a temporary table, because the library asks for it again and
+    again; the table goes with its connection.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             # Compiling the query takes longer than running it.
             connection.execute(text("SET LOCAL jit = off"))
-        connection.execute(text(f"DROP TABLE IF EXISTS {_TABLE}"))
         connection.execute(text(f"CREATE TEMPORARY TABLE {_TABLE} AS {query}"))
-    try:
-        yield
-    finally:
-        with engine.begin() as connection:
-            connection.execute(text(f"DROP TABLE {_TABLE}"))
 
 
-def _add_source(context: Any, engine: Engine) -> Any:
+@contextlib.contextmanager
+def _source(context: Any, engine: Engine) -> Iterator[Any]:
     """A SQL source on `engine`; the library itself takes addresses only."""
     from great_expectations.execution_engine.sqlalchemy_execution_engine import (
         SqlAlchemyExecutionEngine,
     )
 
-    source = context.data_sources.add_sql("crm", connection_string="sqlite://")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it advises another class for the placeholder's address
+        source = context.data_sources.add_sql("crm", connection_string="sqlite://")
     source._engine = engine
     source._cached_connection_string = source.connection_string
     source._execution_engine = SqlAlchemyExecutionEngine(engine=engine, create_temp_table=False)
@@ -95,4 +97,7 @@ def _add_source(context: Any, engine: Engine) -> Any:
         config_provider=source._config_provider,
         exclude_unset=False,
     )
-    return source
+    try:
+        yield source
+    finally:
+        source._execution_engine.close()
