@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailcrm import __version__
-from mailcrm.cli import contacts, database, local, mailbox, sync
+from mailcrm.cli import contacts, database, evaluate, held, local, mailbox, sync
 
 __all__ = ["app"]
 
@@ -41,5 +41,8 @@ def _root(
 app.add_typer(database.app, name="db")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(mailbox.app, name="mailbox")
+app.add_typer(held.batch_app, name="batch")
+app.add_typer(held.quarantine_app, name="quarantine")
+app.add_typer(evaluate.app, name="evaluate")
 sync.add_commands(app)
 local.add_commands(app)
