@@ -98,7 +98,8 @@ def _outcome(document: Fields, *, is_held: bool) -> str:
         return f"Published, but some messages are still open: mailcrm run {mailbox} takes them up."
     if not totals["published"]:
         return "Nothing new: every message of the window was already accounted for."
-    return f"Published {totals['published']} messages. Next: mailcrm status {mailbox}"
+    noun = "message" if totals["published"] == 1 else "messages"
+    return f"Published {totals['published']} {noun}. Next: mailcrm status {mailbox}"
 
 
 def show_rows(console: "Console", rows: Sequence[Fields], names: Sequence[str]) -> None:
