@@ -44,6 +44,8 @@ _DOCUMENTED_PLUS = frozenset(
         "yandex.ru",
     }
 )
+_ALIKE = frozenset(_DOMAINS) | {"gmail.com"}
+_NO_RULES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def canonical_address(address: str) -> CanonicalAddress:
     """Follow the provider's rules to the inbox; without any, the normalised address itself."""
     plain = normalise_address(address)
     local, at, domain = plain.rpartition("@")
+    if not at or local.startswith('"') or ("+" not in local and domain not in _ALIKE):
+        return CanonicalAddress(plain, _NO_RULES)
     rules: set[str] = set()
-    if not at or local.startswith('"'):
-        return CanonicalAddress(plain, frozenset())
     if domain in _DOMAINS:
         domain, rule = _DOMAINS[domain]
         rules.add(rule)

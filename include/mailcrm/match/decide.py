@@ -1,12 +1,13 @@
 """The decision for each participant of a message."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from mailcrm.match.direction import is_own
 from mailcrm.match.evidence import (
     add_evidence,
     gather_candidates,
     has_address,
+    holds_address,
     make_evidence,
     merge_candidates,
 )
@@ -26,16 +27,7 @@ __all__ = ["decide_message"]
 _SENDING_ROLES = frozenset({"from", "sender", "reply_to"})
 _IGNORED_KINDS = {"bulk": "bulk_sender", "auto_reply": "auto_reply", "bounce": "bounce"}
 _CLOSE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the decision needs beside the candidates."""
-
-    address: str
-    is_sending: bool
-    auth_result: str | None
-    is_rewritten: bool = False
+_NO_CONTACTS: frozenset[str] = frozenset()
 
 
 def decide_message(
@@ -54,61 +46,90 @@ def decide_message(
         possible at best.
     """
     view = view_sender(context.participants, context.list_id)
+    is_plain = not (view.is_rewritten or view.is_via)
     return tuple(
-        _decide_participant(participant, context, index, own, view)
+        _decide_usual(participant, context, index, own)
+        if is_plain or participant.role != "from" or participant.position
+        else _decide_resent(participant, context, index, own, view)
         for participant in context.participants
     )
 
 
-def _decide_participant(
+def _decide_usual(
+    person: Participant, context: MessageContext, index: ContactIndex, own: frozenset[str]
+) -> Decision:
+    """Decide on somebody who stands in the header as himself; remembered, as people recur."""
+    is_sending = person.role in _SENDING_ROLES
+    sending = (context.kind, context.auth_result) if is_sending else None
+    key = (person.address, person.display_name, sending, context.list_id, own)
+    decision = index.memo.get(key)
+    if not isinstance(decision, Decision):
+        reason = _reason_to_ignore(person, context, own)
+        decision = _NOBODY[reason] if reason else _weigh(person, context, _find(person, index))
+        index.memo[key] = decision
+    nearby = _nearby(context, decision.candidates)
+    return _weigh(person, context, _find(person, index), nearby) if nearby else decision
+
+
+def _decide_resent(
     participant: Participant,
     context: MessageContext,
     index: ContactIndex,
     own: frozenset[str],
     view: SenderView,
 ) -> Decision:
-    is_author = participant.role == "from" and participant.position == 0
-    is_rewritten = is_author and view.is_rewritten
-    if is_rewritten and view.author is None:
-        return _ignore("list_address")
-    person = view.author if is_rewritten and view.author else participant
-    is_sending = participant.role in _SENDING_ROLES
-    reason = _reason_to_ignore(person, context, own, is_sending)
+    """Decide on a From that a list rewrote, or that says `X via Y`."""
+    if view.author is None:
+        return _NOBODY["list_address"]
+    person = view.author if view.is_rewritten else participant
+    reason = _reason_to_ignore(person, context, own)
     if reason:
-        return _ignore(reason)
-    candidates, is_relayed = _remembered(person, index), False
-    if is_author and view.is_via and view.author and not any(map(has_address, candidates)):
-        candidates = _add_relayed(candidates, view.author, index)
-        is_relayed = True
-    nearby = context.conversation_contacts
-    if nearby:
-        nearby = nearby.intersection(one.contact_id for one in candidates)
-    facts = _Facts(person.address, is_sending, context.auth_result, is_rewritten)
-    key = (facts, person.display_name, nearby)
-    decision = None if is_relayed else index.memo.get(key)
-    if not isinstance(decision, Decision):
-        decision = _weigh(facts, candidates, nearby)
-        if not is_relayed:
-            index.memo[key] = decision
-    return decision
+        return _NOBODY[reason]
+    candidates = _find(person, index)
+    if view.is_via and not any(map(has_address, candidates)):
+        # Beside who owns From: whom Reply-To claims, at a discount.
+        relay = make_evidence("relay_reply_to")
+        claimed = [one for one in _find(view.author, index) if has_address(one)]
+        candidates = merge_candidates(candidates, (add_evidence(one, relay) for one in claimed))
+    nearby = _nearby(context, candidates)
+    return _weigh(person, context, candidates, nearby, view.is_rewritten)
 
 
-def _ignore(reason: str) -> Decision:
-    return Decision(Outcome.IGNORED, None, (), reason, RULE_VERSION, 0.0)
+def _nearby(context: MessageContext, candidates: Sequence[Candidate]) -> frozenset[str]:
+    """Those of the candidates that the conversation knows."""
+    if not (context.conversation_contacts and candidates):
+        return _NO_CONTACTS
+    return context.conversation_contacts.intersection(one.contact_id for one in candidates)
+
+
+def _nobody(outcome: Outcome, rule: str) -> Decision:
+    return Decision(outcome, None, (), rule, RULE_VERSION, 0.0)
+
+
+_NOBODY = {
+    "own_address": _nobody(Outcome.IGNORED, "own_address"),
+    "list_address": _nobody(Outcome.IGNORED, "list_address"),
+    "bulk_sender": _nobody(Outcome.IGNORED, "bulk_sender"),
+    "auto_reply": _nobody(Outcome.IGNORED, "auto_reply"),
+    "bounce": _nobody(Outcome.IGNORED, "bounce"),
+    "role_address": _nobody(Outcome.IGNORED, "role_address"),
+    "no_address": _nobody(Outcome.UNMATCHED, "no_address"),
+    "no_candidate": _nobody(Outcome.UNMATCHED, "no_candidate"),
+}
 
 
 def _reason_to_ignore(
-    person: Participant, context: MessageContext, own: frozenset[str], is_sending: bool
+    person: Participant, context: MessageContext, own: frozenset[str]
 ) -> str | None:
     plain = normalise_address(person.address)
     if is_own(plain, own):
         return "own_address"
     if is_list_address(plain, context.list_id):
         return "list_address"
-    return _IGNORED_KINDS.get(context.kind) if is_sending else None
+    return _IGNORED_KINDS.get(context.kind) if person.role in _SENDING_ROLES else None
 
 
-def _remembered(person: Participant, index: ContactIndex) -> tuple[Candidate, ...]:
+def _find(person: Participant, index: ContactIndex) -> tuple[Candidate, ...]:
     key = (person.address, person.display_name)
     found = index.memo.get(key)
     if not isinstance(found, tuple):
@@ -117,46 +138,37 @@ def _remembered(person: Participant, index: ContactIndex) -> tuple[Candidate, ..
     return found
 
 
-def _add_relayed(
-    candidates: tuple[Candidate, ...], author: Participant, index: ContactIndex
-) -> tuple[Candidate, ...]:
-    """Beside who owns From: whom `X via Y` and Reply-To claim, at a discount."""
-    relay = make_evidence("relay_reply_to")
-    claimed = (add_evidence(one, relay) for one in _remembered(author, index) if has_address(one))
-    return merge_candidates(candidates, claimed)
-
-
-def _weigh(facts: _Facts, found: tuple[Candidate, ...], nearby: frozenset[str]) -> Decision:
-    common = _common_evidence(facts)
+def _weigh(
+    person: Participant,
+    context: MessageContext,
+    found: tuple[Candidate, ...],
+    nearby: frozenset[str] = _NO_CONTACTS,
+    is_rewritten: bool = False,
+) -> Decision:
+    is_role = is_role_address(person.address)
+    if not found:
+        plain = "no_candidate" if "@" in person.address else "no_address"
+        return _NOBODY["role_address" if is_role else plain]
+    is_sending = person.role in _SENDING_ROLES
+    common = _sender_evidence(context.auth_result, is_rewritten) if is_sending else []
+    near = [*common, make_evidence("conversation")]
     candidates = merge_candidates(
-        add_evidence(
-            one, *([make_evidence("conversation")] if one.contact_id in nearby else []), *common
-        )
-        for one in found
+        add_evidence(one, *(near if one.contact_id in nearby else common)) for one in found
     )
-    is_role = is_role_address(facts.address)
-    if not candidates:
-        if is_role:
-            return _ignore("role_address")
-        rule = "no_candidate" if facts.address else "no_address"
-        return Decision(Outcome.UNMATCHED, None, (), rule, RULE_VERSION, 0.0)
-    may_link = not (facts.is_sending and facts.auth_result == "fail")
-    sure = [one for one in candidates if one.score >= MATCH_AT and may_link]
+    may_link = not (is_sending and context.auth_result == "fail")
+    sure = [one for one in candidates if may_link and one.score >= MATCH_AT]
     by_address = [one for one in sure if has_address(one)]
-    sure = by_address or ([] if is_role else sure)
-    return _choose(candidates, sure)
+    held = [one for one in by_address if holds_address(one)]
+    return _choose(candidates, held or by_address or ([] if is_role else sure))
 
 
-def _common_evidence(facts: _Facts) -> list[Evidence]:
-    """What holds for every candidate of a sender."""
-    if not facts.is_sending:
-        return []
-    rewritten = [make_evidence("list_reply_to")] if facts.is_rewritten else []
-    if facts.auth_result == "fail":
-        return [*rewritten, make_evidence("auth_fail")]
-    if facts.auth_result == "pass" and not facts.is_rewritten:
-        return [make_evidence("auth_pass")]
-    return [*rewritten, make_evidence("auth_none")]
+def _sender_evidence(auth_result: str | None, is_rewritten: bool) -> list[Evidence]:
+    """What holds for every candidate of a sender; a list's own pass says nothing of the author."""
+    evidence = [make_evidence("list_reply_to")] if is_rewritten else []
+    if auth_result == "fail":
+        return [*evidence, make_evidence("auth_fail")]
+    is_vouched = auth_result == "pass" and not is_rewritten
+    return [*evidence, make_evidence("auth_pass" if is_vouched else "auth_none")]
 
 
 def _choose(candidates: tuple[Candidate, ...], sure: list[Candidate]) -> Decision:

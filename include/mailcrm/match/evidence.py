@@ -1,27 +1,31 @@
 """What ties contacts to one address and display name: evidence, before any decision."""
 
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import chain
 
 from mailcrm.match.canonical import canonical_address
 from mailcrm.match.domains import company_domain, is_disposable, is_lookalike
 from mailcrm.match.index import ContactIndex
-from mailcrm.match.keys import (
-    address_key,
-    canonical_key,
-    contact_companies,
-    full_name_key,
-    loose_name_key,
-)
+from mailcrm.match.keys import PersonKeys, contact_companies, person_keys
 from mailcrm.match.names import held_addresses, name_keys, name_of_local_part
 from mailcrm.match.weights import ADDRESS_EVIDENCE, WEIGHTS
-from mailcrm.records import Candidate, Contact, ContactKey, Evidence
+from mailcrm.records import Candidate, Contact, Evidence
 from mailcrm.records.addresses import normalise_address
 
-__all__ = ["add_evidence", "gather_candidates", "has_address", "make_evidence", "merge_candidates"]
+__all__ = [
+    "add_evidence",
+    "gather_candidates",
+    "has_address",
+    "holds_address",
+    "make_evidence",
+    "merge_candidates",
+]
 
 _MAX_CANDIDATES = 20
 
 
+@lru_cache(maxsize=4096)
 def make_evidence(name: str, detail: str = "") -> Evidence:
     """One piece of evidence with the weight of the table."""
     return Evidence(name, WEIGHTS[name], detail)
@@ -32,51 +36,61 @@ def has_address(candidate: Candidate) -> bool:
     return any(one.name in ADDRESS_EVIDENCE for one in candidate.evidence)
 
 
+def holds_address(candidate: Candidate) -> bool:
+    """Whether the contact has this very address, not only one of the same inbox."""
+    return any(one.name in ("exact_address", "secondary_address") for one in candidate.evidence)
+
+
 def add_evidence(candidate: Candidate, *more: Evidence) -> Candidate:
     """The candidate with more evidence, its score summed anew."""
-    evidence = (*candidate.evidence, *more)
-    score = round(sum(one.weight for one in evidence), 3)
-    return Candidate(candidate.contact_id, evidence, score)
+    return _make_candidate(candidate.contact_id, (*candidate.evidence, *more))
 
 
 def merge_candidates(*groups: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Each contact once, with its best score; best first, at most 20."""
     best: dict[str, Candidate] = {}
-    for candidate in (one for group in groups for one in group):
+    for candidate in chain.from_iterable(groups):
         other = best.get(candidate.contact_id)
         if other is None or candidate.score > other.score:
             best[candidate.contact_id] = candidate
+    if len(best) < 2:
+        return tuple(best.values())
     ranked = sorted(best.values(), key=lambda one: (-one.score, one.contact_id))
     return tuple(ranked[:_MAX_CANDIDATES])
 
 
+_Found = dict[str, tuple[Contact, list[Evidence]]]
+
+
 def gather_candidates(address: str, name: str, index: ContactIndex) -> tuple[Candidate, ...]:
     """All contacts that an address and a display name suggest, best first, at most 20."""
-    found: dict[str, tuple[Contact, list[Evidence]]] = {}
-    _gather_by_address(found, address, index)
-    _gather_by_name(found, address, name, index)
-    warnings = _warn_of(address, name)
+    is_written = bool(name_keys(name).full)
+    keys = person_keys(address, name if is_written else name_of_local_part(address))
+    found: _Found = {}
+    _gather_by_address(found, keys, address, index)
+    _gather_by_name(found, keys, is_written, index)
+    if not found:
+        return ()
+    warnings = _warn_of(keys.address, name)
     return merge_candidates(
-        add_evidence(Candidate(contact_id, (), 0.0), *evidence, *warnings)
+        _make_candidate(contact_id, (*evidence, *warnings))
         for contact_id, (_, evidence) in found.items()
     )
 
 
-def _find(index: ContactIndex, key: ContactKey | None) -> tuple[Contact, ...]:
-    return index.find(key) if key else ()
+def _make_candidate(contact_id: str, evidence: tuple[Evidence, ...]) -> Candidate:
+    return Candidate(contact_id, evidence, round(sum([one.weight for one in evidence]), 3))
 
 
-def _gather_by_address(
-    found: dict[str, tuple[Contact, list[Evidence]]], address: str, index: ContactIndex
-) -> None:
-    plain = normalise_address(address)
-    for contact in _find(index, address_key(address)):
+def _gather_by_address(found: _Found, keys: PersonKeys, address: str, index: ContactIndex) -> None:
+    for contact in index.find("address", keys.address):
         is_primary = any(
-            one.is_primary and normalise_address(one.address) == plain for one in contact.addresses
+            one.is_primary and normalise_address(one.address) == keys.address
+            for one in contact.addresses
         )
         kind = "exact_address" if is_primary else "secondary_address"
         found[contact.contact_id] = (contact, [make_evidence(kind)])
-    for contact in _find(index, canonical_key(address)):
+    for contact in index.find("canonical", keys.canonical):
         if contact.contact_id not in found:
             evidence = _compare_inboxes(address, contact, index.canonical_rules)
             if evidence:
@@ -99,26 +113,23 @@ def _compare_inboxes(address: str, contact: Contact, enabled: frozenset[str]) ->
     return best
 
 
-def _gather_by_name(
-    found: dict[str, tuple[Contact, list[Evidence]]], address: str, name: str, index: ContactIndex
-) -> None:
-    is_written = bool(name_keys(name).full)
-    name = name if is_written else name_of_local_part(address)
-    full = _find(index, full_name_key(name))
-    loose = _find(index, loose_name_key(name))
-    kind = "unique_name" if len(full) == 1 else "shared_name"
+def _gather_by_name(found: _Found, keys: PersonKeys, is_written: bool, index: ContactIndex) -> None:
+    full = index.find("name", keys.full_name)
+    is_alone = len(full) == 1
+    kind = "unique_name" if is_alone else "shared_name"
     for contact in full:
-        is_alone = len(full) == 1
-        _add_name(found, address, contact, kind if is_written else "name_of_local_part", is_alone)
+        _add_name(
+            found, keys.address, contact, kind if is_written else "name_of_local_part", is_alone
+        )
     if not is_written:
         return
-    for contact in loose:
+    for contact in index.find("name", keys.loose_name):
         if contact not in full:
-            _add_name(found, address, contact, "name_variant", is_alone=True)
+            _add_name(found, keys.address, contact, "name_variant", is_alone=True)
 
 
 def _add_name(
-    found: dict[str, tuple[Contact, list[Evidence]]],
+    found: _Found,
     address: str,
     contact: Contact,
     kind: str,
@@ -138,7 +149,7 @@ def _add_name(
 
 def _support_name(address: str, contact: Contact) -> list[Evidence]:
     """What else speaks for, or against, a contact whose name agrees."""
-    local, _, domain = normalise_address(address).rpartition("@")
+    local, _, domain = address.rpartition("@")
     companies = contact_companies(contact)
     company = company_domain(domain)
     support = []
@@ -154,11 +165,10 @@ def _support_name(address: str, contact: Contact) -> list[Evidence]:
 
 def _warn_of(address: str, name: str) -> list[Evidence]:
     """What is odd about the participant, whoever it is."""
-    plain = normalise_address(address)
-    domain = plain.rpartition("@")[2]
+    domain = address.rpartition("@")[2]
     warnings = []
     for held in held_addresses(name):
-        if canonical_address(held).address != canonical_address(plain).address:
+        if canonical_address(held).address != canonical_address(address).address:
             warnings.append(make_evidence("name_holds_other_address"))
             break
     if is_disposable(domain):

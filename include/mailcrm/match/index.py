@@ -1,6 +1,6 @@
 """The contacts that a batch's messages can concern, by key."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 from mailcrm.match.canonical import CANONICAL_RULES
 from mailcrm.records import Contact, ContactKey
@@ -24,13 +24,15 @@ class ContactIndex:
         """Sort the contacts by key; `canonical_rules` names the address rules that are on."""
         self.canonical_rules = canonical_rules
         self.memo: dict[Hashable, object] = {}
-        self._contacts: dict[ContactKey, dict[str, Contact]] = {}
+        self._by_kind: dict[str, dict[str, list[Contact]]] = {}
         for key, contact in pairs:
-            self._contacts.setdefault(key, {})[contact.contact_id] = contact
+            self._by_kind.setdefault(key.kind, {}).setdefault(key.key, []).append(contact)
+        self._nothing: dict[str, list[Contact]] = {}
 
-    def find(self, key: ContactKey) -> tuple[Contact, ...]:
-        """The contacts under a key, by contact_id."""
-        found = self._contacts.get(key)
-        if not found:
-            return ()
-        return tuple(found[contact_id] for contact_id in sorted(found))
+    def find(self, kind: str, text: str) -> Sequence[Contact]:
+        """The contacts under a key, by contact_id; none under an empty text."""
+        found = self._by_kind.get(kind, self._nothing).get(text, ())
+        if len(found) < 2:
+            return found
+        distinct = {contact.contact_id: contact for contact in found}
+        return [distinct[contact_id] for contact_id in sorted(distinct)]

@@ -1,8 +1,8 @@
 """The keys under which contacts are stored and looked up."""
 
 import hashlib
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from mailcrm.match.canonical import canonical_address
 from mailcrm.match.domains import company_domain
@@ -11,17 +11,48 @@ from mailcrm.records import Contact, ContactKey, MessageContext
 from mailcrm.records.addresses import normalise_address
 
 __all__ = [
-    "address_key",
-    "canonical_key",
+    "PersonKeys",
     "contact_companies",
-    "full_name_key",
-    "loose_name_key",
+    "person_keys",
     "plan_contact_keys",
     "plan_lookups",
 ]
 
 _LOOSE = "~"
 _MAX_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKeys:
+    """The texts of an address's and a name's keys; "" where there is none."""
+
+    address: str
+    canonical: str
+    full_name: str
+    loose_name: str
+
+    def contact_keys(self) -> Iterator[ContactKey]:
+        """Those that there are, as keys."""
+        if self.address:
+            yield ContactKey("address", self.address)
+            yield ContactKey("canonical", self.canonical)
+        if self.full_name:
+            yield ContactKey("name", self.full_name)
+        if self.loose_name:
+            yield ContactKey("name", self.loose_name)
+
+
+def person_keys(address: str, name: str) -> PersonKeys:
+    """The keys of an address and a name, each at most 300 characters long."""
+    plain, canonical = normalise_address(address), ""
+    if "@" in plain:
+        canonical = _bounded(canonical_address(address).address)
+        plain = _bounded(plain)
+    else:
+        plain = ""
+    names = name_keys(name)
+    loose = _LOOSE + names.loose if names.loose else ""
+    return PersonKeys(plain, canonical, names.full, loose)
 
 
 def plan_contact_keys(contact: Contact) -> frozenset[ContactKey]:
@@ -32,9 +63,10 @@ def plan_contact_keys(contact: Contact) -> frozenset[ContactKey]:
         and, led by `~`, the loose form; domain: the company's registrable domains, none of them
         shared by strangers. Every key has at most 300 characters.
     """
-    keys = {key for one in contact.addresses for key in _address_keys(one.address)}
-    keys |= _name_keys(contact.full_name)
-    keys |= {_key("domain", domain) for domain in contact_companies(contact)}
+    keys = set(person_keys("", contact.full_name).contact_keys())
+    for one in contact.addresses:
+        keys.update(person_keys(one.address, "").contact_keys())
+    keys.update(ContactKey("domain", _bounded(one)) for one in contact_companies(contact))
     return frozenset(keys)
 
 
@@ -50,8 +82,8 @@ def plan_lookups(
     people = {(p.address, p.display_name) for one in contexts for p in one.participants}
     for address, name in people:
         if normalise_address(address) not in own:
-            keys |= _address_keys(address)
-            keys |= _name_keys(name if name_keys(name).full else name_of_local_part(address))
+            spoken = name if name_keys(name).full else name_of_local_part(address)
+            keys.update(person_keys(address, spoken).contact_keys())
     return frozenset(keys)
 
 
@@ -62,41 +94,7 @@ def contact_companies(contact: Contact) -> frozenset[str]:
     return frozenset(filter(None, (company_domain(domain) for domain in domains)))
 
 
-def address_key(address: str) -> ContactKey | None:
-    """The key of an address itself; None where it has no `@`."""
-    plain = normalise_address(address)
-    return _key("address", plain) if "@" in plain else None
-
-
-def canonical_key(address: str) -> ContactKey | None:
-    """The key of the inbox behind an address; None where it has no `@`."""
-    plain = canonical_address(address).address
-    return _key("canonical", plain) if "@" in plain else None
-
-
-def full_name_key(name: str) -> ContactKey | None:
-    """The key of all parts of a name; None where it is no name."""
-    full = name_keys(name).full
-    return _key("name", full) if full else None
-
-
-def loose_name_key(name: str) -> ContactKey | None:
-    """The key of first and last name; None where it is no name."""
-    loose = name_keys(name).loose
-    return _key("name", _LOOSE + loose) if loose else None
-
-
-@lru_cache(maxsize=65536)
-def _address_keys(address: str) -> frozenset[ContactKey]:
-    return frozenset(filter(None, (address_key(address), canonical_key(address))))
-
-
-@lru_cache(maxsize=65536)
-def _name_keys(name: str) -> frozenset[ContactKey]:
-    return frozenset(filter(None, (full_name_key(name), loose_name_key(name))))
-
-
-def _key(kind: str, text: str) -> ContactKey:
+def _bounded(text: str) -> str:
     if len(text) > _MAX_CHARS:
-        text = "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return ContactKey(kind, text)
+        return "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return text

@@ -47,11 +47,7 @@ def name_keys(text: str) -> NameKeys:
     `via ...` go. A name of one part (`Igor`) says too little and gives no key, except in scripts
     that write a whole name without a space.
     """
-    plain = _ADDRESS.sub(" ", text[:_MAX_CHARS])
-    plain = _PARENTHESES.sub(" ", _VIA.sub("", plain))
-    plain = _APOSTROPHES.sub("", _fold(plain))
-    parts = [part for part in _TOKEN.findall(plain) if part not in _NOT_A_NAME]
-    joined = [part for part in _TOKEN.findall(plain.replace("-", "")) if part not in _NOT_A_NAME]
+    parts, joined = _parts_of(text[:_MAX_CHARS])
     long_parts = [part for part in joined if len(part) > 1]
     if len(parts) == 1 and 2 <= len(parts[0]) <= 5 and parts[0] >= "\u2e80":
         return NameKeys(parts[0], parts[0])
@@ -61,6 +57,27 @@ def name_keys(text: str) -> NameKeys:
     if len(long_parts) < 2:
         return NameKeys(full, "")
     return NameKeys(full, " ".join(sorted((long_parts[0], long_parts[-1]))))
+
+
+def _parts_of(text: str) -> tuple[list[str], list[str]]:
+    """The parts of a name, with double names apart and written as one word."""
+    words = text.split()
+    if len(words) == 2 and words[0].isalpha() and words[1].isalpha() and text.isascii():
+        parts = [word.lower() for word in words]  # most names are as plain as this
+    else:
+        plain = _ADDRESS.sub(" ", text) if "@" in text else text
+        plain = _PARENTHESES.sub(" ", _VIA.sub("", plain))
+        plain = _APOSTROPHES.sub("", _fold(plain))
+        parts = _TOKEN.findall(plain)
+        if "-" in plain:
+            joined = _TOKEN.findall(plain.replace("-", ""))
+            return _without_titles(parts), _without_titles(joined)
+    parts = _without_titles(parts)
+    return parts, parts
+
+
+def _without_titles(parts: list[str]) -> list[str]:
+    return [part for part in parts if part not in _NOT_A_NAME]
 
 
 def name_of_local_part(address: str) -> str:
