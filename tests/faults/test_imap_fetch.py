@@ -13,7 +13,8 @@ from mailcrm.errors import (
 from mailcrm.records import (
     ListedMessage,
 )
-from servers.scripted_imap import run_scripted_imap
+from mailcrm.settings import Settings
+from servers.scripted_imap import Answers, run_scripted_imap
 
 
 def test_fetch_unsolicited_lines_lend_nothing_to_a_message() -> None:
@@ -85,6 +86,18 @@ def test_fetch_literal_of_absurd_size_closes_at_once(size: int) -> None:
         pytest.raises(ServerUnreachableError, match="literal"),
     ):
         list(reader.fetch_messages([1], CAP))
+
+
+def test_fetch_more_than_fits_in_memory_leaves_the_rest_for_another_command() -> None:
+    raw = b"x" * 200_000
+    answer = b"".join(body(n, n, raw) for n in range(1, 11)) + b"%T OK done\r\n"
+    alone = body(10, 10, raw) + b"%T OK done\r\n"
+    answers: Answers = {"UID FETCH": [answer, alone]}
+    settings = Settings(fetch_chunk_bytes=1)
+    with run_scripted_imap(answers) as server, reading(server, settings) as reader:
+        found = [m.uid for m in reader.fetch_messages(range(1, 11), len(raw))]
+        assert found == [1, 2, 3, 4]
+        assert [m.raw for m in reader.fetch_messages([10], len(raw))] == [raw]
 
 
 def test_fetch_deep_nesting_is_left_out() -> None:

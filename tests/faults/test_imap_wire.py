@@ -22,8 +22,19 @@ def test_drip_meets_the_commands_deadline(piece: bytes) -> None:
         assert caught.value.fields["symptom"] == "timeout"
 
 
+def test_silence_after_many_bytes_meets_the_deadline_all_the_same() -> None:
+    answers = {"UID SEARCH": (b"* OK " + b"x" * 1000 + b"\r\n") * 5000}
+    settings = Settings(command_timeout_s=0.3)
+    with (
+        run_scripted_imap(answers) as server,
+        reading(server, settings) as reader,
+        pytest.raises(ServerUnreachableError),
+    ):
+        reader.search_uids(ALL)
+
+
 def test_flood_meets_the_commands_budget() -> None:
-    answers = {"UID SEARCH": (b"* OK " + b"x" * 1000 + b"\r\n") * 60_000}
+    answers = {"UID SEARCH": (b"* OK " + b"x" * 1000 + b"\r\n") * 80_000}
     with (
         run_scripted_imap(answers) as server,
         reading(server) as reader,

@@ -25,13 +25,14 @@ _LITERAL: Final = re.compile(rb"~?\{(\d{1,20})\+?\}$")
 _CODE: Final = re.compile(rb"\[([A-Za-z0-9-]+)(?: ([^\]]*))?\]")
 _STATUSES: Final = frozenset({"OK", "NO", "BAD", "BYE", "PREAUTH"})
 # Of these every line counts; of the others (EXISTS, UIDNEXT, …) the last one.
-_COLLECTED: Final = frozenset({"FETCH", "LIST", "SEARCH", "CAPABILITY"})
+_COLLECTED: Final = frozenset({"FETCH", "LIST", "SEARCH", "ESEARCH", "CAPABILITY"})
 _KEPT: Final = _COLLECTED | {
     *("EXISTS", "UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ", "READ-ONLY", "READ-WRITE"),
     *("OK", "NO", "BAD", "BYE", "PREAUTH", "ALERT"),
 }
 _MAX_COLLECTED: Final = 300_000
-_BUDGET_BYTES: Final = 32 * 1024 * 1024
+_BUDGET_BYTES: Final = 16 * 1024 * 1024
+_TRANSFER_FACTOR: Final = 4
 _NO_REPLY: Final = Reply("", None, "")
 _BANNERS: Final = (
     (b"HTTP/", "http_server"),
@@ -59,7 +60,7 @@ class GuardedImap4(imaplib.IMAP4):
         self.commands_sent = 0
         self.last_reply = _NO_REPLY
         self.keep_bytes = 1024 * 1024
-        self._budget_bytes = _BUDGET_BYTES
+        self._budget_bytes = self._kept_left = _BUDGET_BYTES
         self._greeted = False
         wire.arm(greeting_timeout_s, _BUDGET_BYTES)
         super().__init__(wire.endpoint.host, wire.endpoint.port)
@@ -89,7 +90,8 @@ class GuardedImap4(imaplib.IMAP4):
         Args:
             verb: One of the read-only verbs.
             args: Ready for the wire.
-            budget_bytes: What the answer may bring.
+            budget_bytes: What may be kept of the answer. Literals beyond it come back empty;
+                an answer several times as large ends the connection.
 
         Returns:
             The tagged answer; the untagged ones wait in `take`.
@@ -98,7 +100,7 @@ class GuardedImap4(imaplib.IMAP4):
             ServerUnreachableError: the connection broke, or what it brings cannot be trusted.
             SettingsError: an argument or the verb may not be sent.
         """
-        self._budget_bytes = budget_bytes
+        self._budget_bytes = self._kept_left = budget_bytes
         try:
             tag: Any = self._command(verb, *args)
             self._get_tagged_response(tag)
@@ -113,7 +115,7 @@ class GuardedImap4(imaplib.IMAP4):
         check_command(name, args)
         self.commands_sent += 1
         self.last_reply = _NO_REPLY
-        self.wire.arm(self.command_timeout_s, self._budget_bytes)
+        self.wire.arm(self.command_timeout_s, self._budget_bytes * _TRANSFER_FACTOR)
         return super()._command(name, *args)  # type: ignore[misc]
 
     def take(self, kind: str) -> list[Any]:
@@ -194,12 +196,18 @@ class GuardedImap4(imaplib.IMAP4):
         while match := _LITERAL.search(text):
             size = int(match.group(1))
             parts.append(text[: match.start()])
-            parts.append(Literal(self.wire.read_literal(size, self.keep_bytes), size))
+            parts.append(self._read_literal(size))
             text = self.wire.readline()
             if not text and kind == "FETCH":  # never the end there: some servers add a line end
                 text = self.wire.readline()
         parts.append(text)
         return tuple(parts)
+
+    def _read_literal(self, size: int) -> Literal:
+        keep = min(size, self.keep_bytes)
+        keep = keep if keep <= self._kept_left else 0
+        self._kept_left -= keep
+        return Literal(self.wire.read_literal(size, keep), size)
 
     def _append_untagged(self, typ: str, dat: Any) -> None:
         """Keep what can matter: a flood of anything else takes no memory."""

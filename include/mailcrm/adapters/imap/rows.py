@@ -15,6 +15,7 @@ __all__ = [
     "date_fits",
     "is_in_range",
     "read_date",
+    "read_headers",
     "read_listing",
     "read_message",
     "read_search",
@@ -79,11 +80,23 @@ def read_message(values: Values, asked: Collection[int], cap: int) -> FetchedMes
     else:
         return None
     size = _read_size(values) or sent
-    if not raw and size:
+    if (not raw and size) or len(raw) < min(sent, cap):
         return None
     is_whole = sent < cap or (sent == cap and size <= cap)
     date = read_date(values)
     return FetchedMessage(uid, date, size, _read_flags(flags), raw, is_whole)
+
+
+def read_headers(values: Values, asked: Collection[int]) -> FetchedMessage | None:
+    """None where the line misses something that was asked for."""
+    uid = read_uid(values, asked)
+    flags = values.get(b"FLAGS")
+    part = next((value for name, value in values.items() if name.startswith(b"BODY[HEADER")), None)
+    raw = part.data if isinstance(part, Literal) else part
+    if uid is None or not isinstance(flags, tuple) or not isinstance(raw, bytes):
+        return None
+    size = _read_size(values)
+    return FetchedMessage(uid, read_date(values), size, _read_flags(flags), raw, is_whole=False)
 
 
 def _read_flags(flags: tuple[bytes, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ that a large message on a slow line is not a failure while a drip is.
 """
 
 import contextlib
+import io
 import socket
 import time
 from typing import Final, NoReturn
@@ -37,7 +38,7 @@ class Wire:
 
     def arm(self, timeout_s: float, budget_bytes: int) -> None:
         """Start a command: seconds it may take and bytes it may bring, together."""
-        self._started = time.monotonic()
+        self._started = self._last_byte = time.monotonic()
         self._timeout_s = timeout_s
         self._budget = budget_bytes
         self._received = 0
@@ -89,18 +90,18 @@ class Wire:
         """
         if size > self._budget - self._received + len(self._buffer):
             self.fail(f"a literal of {size} bytes, more than this command may bring")
-        pieces: list[bytes] = []
-        kept, left = 0, size
+        kept = io.BytesIO()  # its value is given away without another copy
+        left = size
         while left:
             if not self._buffer:
                 self._receive()
-            piece = bytes(self._buffer[:left])
-            del self._buffer[: len(piece)]
-            left -= len(piece)
-            if kept < keep_bytes:
-                pieces.append(piece[: keep_bytes - kept])
-                kept += len(pieces[-1])
-        return b"".join(pieces)
+            with memoryview(self._buffer)[:left] as view:
+                taken = len(view)
+                if kept.tell() < keep_bytes:
+                    kept.write(view[: keep_bytes - kept.tell()])
+            del self._buffer[:taken]
+            left -= taken
+        return kept.getvalue()
 
     def start_tls(self, policy: TlsPolicy, timeout_s: float) -> None:
         """Encrypt from here on, with chain, host name and pin verified.
@@ -153,12 +154,15 @@ class Wire:
         self._buffer += data
         self.bytes_received += len(data)
         self._received += len(data)
+        self._last_byte = time.monotonic()
         if self._received > self._budget:
             self.fail(f"one answer brought more than {self._budget} bytes")
 
     def _remaining(self) -> float:
+        """Seconds until the command's deadline or the longest silence, whichever is first."""
         allowed_s = self._timeout_s + self._received / _MIN_BYTES_PER_S
-        remaining = self._started + allowed_s - time.monotonic()
+        ends = min(self._started + allowed_s, self._last_byte + self._timeout_s)
+        remaining = ends - time.monotonic()
         if remaining <= 0:
             self.fail(f"no complete answer within {allowed_s:.0f} s", "timeout")
         return remaining

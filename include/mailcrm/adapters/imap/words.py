@@ -32,7 +32,7 @@ _MAX_COMMAND_BYTES: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A literal: its bytes, at most as many as were to be kept, and its announced size."""
+    """A literal: its bytes, cut or empty where it did not fit, and its announced size."""
 
     data: bytes
     size_bytes: int
