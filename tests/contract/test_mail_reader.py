@@ -274,3 +274,36 @@ def test_closed_reader_raises_unreachable(backend: Backend) -> None:
         with pytest.raises(ServerUnreachableError):
             reader.list_folders()
         reader.close()
+
+
+def test_count_outside_and_search_add_up_to_the_folder(backend: Backend) -> None:
+    days = [DAY + dt.timedelta(days=n) for n in range(-6, 7, 2)]
+    backend.append("INBOX", *(Append(raw_message(n), day) for n, day in enumerate(days)))
+    criteria = SearchCriteria(DAY.date(), (DAY + dt.timedelta(days=3)).date())
+    with backend.reader() as reader:
+        status = reader.examine("INBOX")
+        inside = reader.search_uids(criteria)
+        assert len(inside) == 2
+        assert len(inside) + reader.count_outside(criteria) == status.exists
+        assert reader.count_outside(SearchCriteria(None, None)) == 0
+
+
+def test_enumerate_uids_finds_what_search_finds(backend: Backend) -> None:
+    days = [DAY + dt.timedelta(days=n) for n in range(-6, 7, 2)]
+    backend.append("INBOX", *(Append(raw_message(n), day) for n, day in enumerate(days)))
+    criteria = SearchCriteria(DAY.date(), (DAY + dt.timedelta(days=3)).date())
+    with backend.reader() as reader:
+        reader.examine("INBOX")
+        assert list(reader.enumerate_uids(criteria)) == list(reader.search_uids(criteria))
+
+
+def test_fetch_headers_gives_the_named_fields_only(backend: Backend) -> None:
+    backend.append("INBOX", Append(raw_message(1), DAY))
+    with backend.reader() as reader:
+        reader.examine("INBOX")
+        uids = reader.search_uids(SearchCriteria(None, None))
+        (found,) = reader.fetch_headers(uids, ("SUBJECT", "MESSAGE-ID"))
+    assert found.raw.split(b"\r\n")[0].lower() == b"subject: message 1"
+    assert b"From" not in found.raw
+    assert (found.internaldate, found.size_bytes) == (DAY, len(raw_message(1)))
+    assert not found.is_whole

@@ -104,6 +104,16 @@ class FakeMailReader:
             if criteria.uid_low <= uid <= high and _fits(message.internaldate, criteria)
         )
 
+    def count_outside(self, criteria: SearchCriteria) -> int:
+        self._count()
+        if criteria.since is None and criteria.before is None:
+            return 0
+        whole = SearchCriteria(None, None, criteria.uid_low, criteria.uid_high)
+        return len(self.search_uids(whole)) - len(self.search_uids(criteria))
+
+    def enumerate_uids(self, criteria: SearchCriteria) -> Sequence[int]:
+        return self.search_uids(criteria)
+
     def uid_anchors(self, step: int) -> Sequence[int]:
         self._count()
         return sorted(self._folder.messages)[::step]
@@ -129,6 +139,17 @@ class FakeMailReader:
                     )
                 )
         return iter(messages)
+
+    def fetch_headers(self, uids: Sequence[int], fields: Sequence[str]) -> Iterator[FetchedMessage]:
+        self._count()
+        wanted = {name.lower().encode() for name in fields}
+        for uid in self._present(uids):
+            found = self._folder.messages[uid]
+            raw = _header_fields(found.raw, wanted)
+            self.bytes_received += len(raw)
+            yield FetchedMessage(
+                uid, found.internaldate, len(found.raw), found.flags, raw, is_whole=False
+            )
 
     def close(self) -> None:
         self._is_open = False
@@ -184,6 +205,19 @@ class FakeMailServers:
             endpoint.port,
             endpoint.encryption,
         )
+
+
+def _header_fields(raw: bytes, wanted: set[bytes]) -> bytes:
+    """The named fields with their folded lines, as a server gives them."""
+    lines: list[bytes] = []
+    is_wanted = False
+    for line in raw.splitlines(keepends=True):
+        if not line.strip():
+            break
+        if not line[:1].isspace():
+            is_wanted = line.partition(b":")[0].strip().lower() in wanted
+        lines += [line] if is_wanted else []
+    return b"".join(lines) + b"\r\n"
 
 
 def _fits(date: dt.datetime | None, criteria: SearchCriteria) -> bool:

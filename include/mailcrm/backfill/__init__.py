@@ -5,6 +5,7 @@ HIGHESTMODSEQ only save work. Pure: values in, values out.
 """
 
 from mailcrm.backfill.coverage import Interval, merge_intervals
+from mailcrm.backfill.doubts import find_hidden_mail, is_mass_vanishing, plan_missing
 from mailcrm.backfill.folders import resolve_folders
 from mailcrm.backfill.listing import ListingPlan, plan_absent, plan_listing, plan_unknown
 from mailcrm.backfill.slices import plan_chunks, plan_slices
@@ -13,10 +14,13 @@ from mailcrm.backfill.windows import plan_search, plan_window, utc_midnight
 __all__ = [
     "Interval",
     "ListingPlan",
+    "find_hidden_mail",
+    "is_mass_vanishing",
     "merge_intervals",
     "plan_absent",
     "plan_chunks",
     "plan_listing",
+    "plan_missing",
     "plan_search",
     "plan_slices",
     "plan_unknown",

@@ -7,9 +7,10 @@
 from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
 from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id
 from mailcrm.dedupe.identity import decide_identities, plan_identity
-from mailcrm.dedupe.relink import plan_relink_digest
+from mailcrm.dedupe.relink import RELINK_FIELDS, plan_relink_digest
 
 __all__ = [
+    "RELINK_FIELDS",
     "US",
     "canonical_message_id",
     "conversation_ids",

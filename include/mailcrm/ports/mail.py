@@ -81,6 +81,31 @@ class MailReader(Protocol):
         """
         ...
 
+    def count_outside(self, criteria: SearchCriteria) -> int:
+        """How many messages of the uid range do not meet the criteria's dates, as counted by
+        the server; 0 without dates.
+
+        Raises:
+            ServerRefusedError, ThrottledError
+        """
+        ...
+
+    def enumerate_uids(self, criteria: SearchCriteria) -> Sequence[int]:
+        """As `search_uids`, by each message's own INTERNALDATE: for servers whose search errs.
+
+        Raises:
+            ServerRefusedError, ThrottledError
+        """
+        ...
+
+    def fetch_headers(self, uids: Sequence[int], fields: Sequence[str]) -> Iterator[FetchedMessage]:
+        """The messages with only the named header fields as `raw`, and not `is_whole`.
+
+        Raises:
+            ServerRefusedError, ThrottledError
+        """
+        ...
+
     def uid_anchors(self, step: int) -> Sequence[int]:
         """Uids at sequence numbers 1, 1 + step, …: borders of windows of `step` messages."""
         ...

@@ -146,9 +146,18 @@ class Ledger(Protocol):
         ...
 
     def write_counts(
-        self, lease: Lease, generation_id: int, listed: int, already_covered: int
+        self,
+        lease: Lease,
+        generation_id: int,
+        listed: int,
+        already_covered: int,
+        missing: int = 0,
     ) -> None:
         """Keep what the listing of one folder counted, for the certificate."""
+        ...
+
+    def last_missing(self, lease: Lease, generation_id: int) -> int:
+        """How many published messages the last run before this one missed in the listing."""
         ...
 
     def plan_rows(self, lease: Lease, generation_id: int) -> Iterator[tuple[int, int]]:

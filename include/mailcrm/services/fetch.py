@@ -16,10 +16,12 @@ from mailcrm.records import (
     FetchedMessage,
     FolderSlice,
     Lease,
+    LedgerEntry,
     Mailbox,
     StagedMessage,
     Window,
 )
+from mailcrm.services.listing import unstable_note
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class _Slice:
     parse_s: float = 0.0
     staged: int = 0
     quarantined: int = 0
+    listed: dict[int, LedgerEntry] | None = None
     vanished: list[int] = field(default_factory=list)
     unavailable: dict[int, str] = field(default_factory=dict)
 
@@ -102,16 +105,37 @@ def run_fetch(
 
 
 def _is_same_generation(work: _Slice) -> bool:
-    """Whether the folder is still the one that was listed; else nothing of it may be staged."""
+    """Whether the folder is still the one that was listed; else nothing of it may be staged.
+
+    Where uids are known not to be stable, each message is compared with its listing instead.
+    """
     status = work.reader.examine(work.part.folder)
     generation = work.services.ledger.read_generation(work.part.generation_id)
-    if (status.uidvalidity or 0) == generation.uidvalidity:
+    if status.uidvalidity == generation.uidvalidity:
+        return True
+    if unstable_note(work.services, work.mailbox.id, status) is not None:
+        work.listed = dict(
+            work.services.ledger.read_entries(
+                work.part.generation_id, work.part.uid_low, work.part.uid_high
+            )
+        )
         return True
     work.services.ledger.write_problems(
         work.lease,
         [f"folder {work.part.folder!r}: its uidvalidity changed during the run; left for the next"],
     )
     return False
+
+
+def _is_as_listed(work: _Slice, message: FetchedMessage) -> bool:
+    if work.listed is None:
+        return True
+    entry = work.listed.get(message.uid)
+    return (
+        entry is not None
+        and entry.internaldate == message.internaldate
+        and entry.size_bytes == message.size_bytes
+    )
 
 
 def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress | None) -> None:
@@ -131,11 +155,13 @@ def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
     messages: dict[int, FetchedMessage] = {}
     refused: dict[int, str] = {}
     for message in _read(work, uids, refused):
-        messages[message.uid] = message
+        if _is_as_listed(work, message):
+            messages[message.uid] = message
     missing = [uid for uid in uids if uid not in messages and uid not in refused]
     for uid in missing:
         for message in _read(work, [uid], refused):
-            messages[message.uid] = message
+            if _is_as_listed(work, message):
+                messages[message.uid] = message
     _stage(work, list(messages.values()))
     _close_absent(work, [uid for uid in uids if uid not in messages], refused)
 

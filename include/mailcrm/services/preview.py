@@ -8,7 +8,8 @@ from mailcrm.backfill import plan_unknown, resolve_folders
 from mailcrm.errors import FolderMissingError
 from mailcrm.ports import MailReader
 from mailcrm.records import Direction, LedgerEntry, Window
-from mailcrm.services.plan import mailbox_window, plan_listing_windows
+from mailcrm.services.listing import search_folder
+from mailcrm.services.plan import mailbox_window
 from mailcrm.services.wiring import Services
 
 
@@ -61,14 +62,13 @@ def _preview_folder(
     generation = services.ledger.find_generation(mailbox_id, folder, status.uidvalidity or 0)
     messages = size_bytes = covered = 0
     now = services.clock.now()
-    for criteria in plan_listing_windows(reader, status, window):
+    for criteria, uids in search_folder(reader, status, window, []):
         known: dict[int, LedgerEntry] = {}
         if generation is not None:
             entries = services.ledger.read_entries(
                 generation.generation_id, criteria.uid_low, criteria.uid_high
             )
             known = dict(entries)
-        uids = reader.search_uids(criteria)
         news = reader.fetch_listing(plan_unknown(uids, known))
         inside = [known[uid] for uid in uids if uid in known] + list(news)
         inside = [m for m in inside if window.contains(m.internaldate or now)]

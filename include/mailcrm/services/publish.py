@@ -23,6 +23,7 @@ class RunSummary:
     decisions: Mapping[str, int]
     checks: Mapping[str, Any]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def raise_unless_complete(self) -> None:
         """A gap is never green.
@@ -80,4 +81,5 @@ def read_summary(services: Services, run_id: str) -> RunSummary:
         decisions=run["decisions"] or services.staging.count_outcomes(str(run["batch_id"])),
         checks=run["checks"] or nothing,
         problems=tuple(run["problems"] or ()),
+        notes=tuple(run["notes"] or ()),
     )

@@ -70,6 +70,7 @@ class RunReport:
             "decisions": dict(summary.decisions) if summary else {},
             "checks": {name: checks[name] for name in ("passed", "failed", "held")},
             "problems": list(summary.problems) if summary else [],
+            "notes": list(summary.notes) if summary else [],
             "bytes_received": self.bytes_received,
             "commands_sent": self.commands_sent,
             "seconds": {

@@ -19,6 +19,7 @@ from mailcrm.adapters.crm_database.schema import (
     staged_messages,
     sync_ledger,
     sync_run_folders,
+    sync_runs,
 )
 from mailcrm.records import (
     Certificate,
@@ -120,10 +121,15 @@ class LedgerTables(GenerationRows):
 
     @retried
     def write_counts(
-        self, lease: Lease, generation_id: int, listed: int, already_covered: int
+        self,
+        lease: Lease,
+        generation_id: int,
+        listed: int,
+        already_covered: int,
+        missing: int = 0,
     ) -> None:
         """See `ports.Ledger`."""
-        counts = {"listed": listed, "already_covered": already_covered}
+        counts = {"listed": listed, "already_covered": already_covered, "missing": missing}
         with writing(self._engine) as connection:
             check_lease(connection, lease)
             connection.execute(
@@ -166,6 +172,20 @@ class LedgerTables(GenerationRows):
         """See `ports.Ledger`."""
         run = self.read_run(lease.run_id)
         return Window(run["window_since"], None if run["window_is_open"] else run["window_until"])
+
+    @retried
+    def last_missing(self, lease: Lease, generation_id: int) -> int:
+        """See `ports.Ledger`."""
+        folders, runs = sync_run_folders, sync_runs
+        statement = (
+            select(folders.c.missing)
+            .join(runs, runs.c.run_id == folders.c.run_id)
+            .where(folders.c.generation_id == generation_id, runs.c.run_id != lease.run_id)
+            .order_by(runs.c.started_at.desc(), runs.c.token.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            return int(connection.execute(statement).scalar() or 0)
 
     def plan_rows(self, lease: Lease, generation_id: int) -> Iterator[tuple[int, int]]:
         """See `ports.Ledger`."""

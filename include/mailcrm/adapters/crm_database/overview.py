@@ -56,7 +56,16 @@ class OverviewTables:
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("run_id", "batch_id", "state", "started_at", "finished_at", "certificate", "problems")
+    names = (
+        "run_id",
+        "batch_id",
+        "state",
+        "started_at",
+        "finished_at",
+        "certificate",
+        "problems",
+        "notes",
+    )
     shown = {name: row[name] for name in names}
     shown["window"] = {"since": row["window_since"], "until": row["window_until"]}
     return shown

@@ -117,6 +117,7 @@ sync_run_folders = Table(
     Column("generation_id", BigInteger, primary_key=True, autoincrement=False),
     Column("listed", BigInteger, nullable=False),
     Column("already_covered", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False, comment="published before, not listed now"),
 )
 
 sync_quarantine = Table(

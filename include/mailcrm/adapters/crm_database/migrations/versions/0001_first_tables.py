@@ -627,6 +627,9 @@ def upgrade() -> None:
         sa.Column("generation_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("listed", sa.BigInteger(), nullable=False),
         sa.Column("already_covered", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "missing", sa.BigInteger(), nullable=False, comment="published before, not listed now"
+        ),
         sa.ForeignKeyConstraint(
             ["run_id"], ["sync_runs.run_id"], name=op.f("fk_sync_run_folders_run_id")
         ),

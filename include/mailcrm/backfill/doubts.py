@@ -1,0 +1,52 @@
+"""When a server's answer is legal and still not to be believed at once."""
+
+from collections.abc import Collection, Mapping
+
+from mailcrm.records import FolderStatus, LedgerEntry, LedgerState, Window
+
+# Yahoo offers the newest 10,000 messages of a folder, Gmail as many as a setting of its own says
+# (1,000 to 10,000), other gateways 100,000.
+SUSPICIOUS_SIZES = frozenset({1_000, 2_000, 5_000, 10_000, 100_000})
+MASS_COUNT = 100
+MASS_SHARE = 0.2
+MASS_MIN = 5
+
+
+def is_mass_vanishing(gone: int, known: int) -> bool:
+    """Whether so many known messages left at once that an outage is likelier than a clean-up.
+
+    More than 100, or more than a fifth of those known (and at least 5).
+    """
+    return gone > MASS_COUNT or (gone >= MASS_MIN and gone > MASS_SHARE * known)
+
+
+def plan_missing(
+    uids: Collection[int], known: Mapping[int, LedgerEntry], window: Window
+) -> list[int]:
+    """Published uids inside the window that a listing left out, ascending."""
+    listed = frozenset(uids)
+    kept = (LedgerState.PUBLISHED, LedgerState.DUPLICATE)
+    return sorted(
+        entry.uid
+        for entry in known.values()
+        if entry.state in kept
+        and entry.uid not in listed
+        and entry.internaldate is not None
+        and window.contains(entry.internaldate)
+    )
+
+
+def find_hidden_mail(status: FolderStatus) -> str | None:
+    """A note where the folder's size looks like a provider's limit on what IMAP shows.
+
+    Source: Yahoo shows the newest 10,000 messages of a folder; Gmail's setting "Limit IMAP
+    folders" starts at 1,000.
+    """
+    if status.exists not in SUSPICIOUS_SIZES:
+        return None
+    if status.uidnext is not None and status.uidnext <= status.exists + 1:
+        return None
+    return (
+        f"folder {status.name!r}: exactly {status.exists} messages, fewer than it numbered; "
+        "the provider may hide older mail from IMAP"
+    )

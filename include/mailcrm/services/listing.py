@@ -1,0 +1,260 @@
+"""Listing one folder for `plan`: what the server has in the window, held against the ledger.
+
+The server's date search saves work and proves nothing: what it found inside the window and what
+it counts outside must add up to the folder's size, or every message is asked for its date.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mailcrm.backfill import (
+    ListingPlan,
+    find_hidden_mail,
+    is_mass_vanishing,
+    plan_absent,
+    plan_listing,
+    plan_missing,
+    plan_search,
+    plan_unknown,
+)
+from mailcrm.dedupe import RELINK_FIELDS, plan_relink_digest
+from mailcrm.errors import ServerRefusedError
+from mailcrm.parse import parse_message
+from mailcrm.ports import MailReader
+from mailcrm.records import (
+    FolderStatus,
+    Generation,
+    Lease,
+    LedgerEntry,
+    ListedMessage,
+    SearchCriteria,
+    Window,
+)
+from mailcrm.services.wiring import Services
+
+logger = logging.getLogger(__name__)
+
+# A folder is listed in windows of at most this many messages: bounded lines, bounded memory.
+LISTING_STEP = 20_000
+# Headers are asked for in groups of this many messages when a folder was numbered anew.
+RELINK_STEP = 500
+# So many generations in a row that one run only has seen: the server keeps no stable uids.
+UNSTABLE_AFTER = 3
+
+
+@dataclass(slots=True)
+class FolderListing:
+    """One folder's listing as it goes on; counts are of messages inside the window."""
+
+    services: Services
+    lease: Lease
+    window: Window
+    reader: MailReader
+    status: FolderStatus
+    generation: Generation
+    accept_vanished: bool = False
+    listed: int = 0
+    covered: int = 0
+    missing: int = 0
+    known: int = 0
+    vanished: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def list_folder(
+    services: Services,
+    lease: Lease,
+    window: Window,
+    reader: MailReader,
+    folder: str,
+    accept_vanished: bool,
+) -> FolderListing:
+    """Write one folder's listing into the ledger.
+
+    Raises:
+        FolderMissingError, ServerRefusedError: of this folder alone.
+        ServerUnreachableError, FencedError, StoreBusyError
+    """
+    status = reader.examine(folder)
+    generation = open_generation(services, lease, status)
+    work = FolderListing(
+        services, lease, window, reader, status, generation, accept_vanished=accept_vanished
+    )
+    note = unstable_note(services, lease.mailbox_id, status)
+    work.notes += [note] if note else []
+    for criteria, uids in search_folder(reader, status, window, work.notes):
+        _list_part(work, criteria, uids)
+    if generation.number > 1:
+        _relink(work)
+    _close_vanished(work)
+    _compare_with_last_time(work)
+    hidden = find_hidden_mail(status)
+    work.notes += [hidden] if hidden else []
+    services.ledger.write_counts(
+        lease, generation.generation_id, work.listed, work.covered, work.missing
+    )
+    return work
+
+
+def open_generation(services: Services, lease: Lease, status: FolderStatus) -> Generation:
+    """The generation of what EXAMINE said; a folder without uidvalidity gets one for this run."""
+    uidvalidity = -lease.token if status.uidvalidity is None else status.uidvalidity
+    return services.ledger.open_generation(lease, status.name, uidvalidity, services.clock.now())
+
+
+def unstable_note(services: Services, mailbox_id: str, status: FolderStatus) -> str | None:
+    """Says so where the server does not keep uids from one session to the next."""
+    if status.uidvalidity is None:
+        return f"folder {status.name!r}: the server gives no uidvalidity; recognised by content"
+    if services.ledger.count_short_lives(mailbox_id, status.name) > UNSTABLE_AFTER:
+        return f"folder {status.name!r}: uidvalidity changes every run; recognised by content"
+    return None
+
+
+def search_folder(
+    reader: MailReader, status: FolderStatus, window: Window, notes: list[str]
+) -> Iterator[tuple[SearchCriteria, list[int]]]:
+    """Uids that may lie inside the window, in uid windows of at most LISTING_STEP messages.
+
+    Yields:
+        The criteria and its uids, ascending; the caller drops those outside the window. A note
+        is added where the search could not be trusted.
+    """
+    parts = list(_uid_windows(reader, status, window))
+    found = [list(reader.search_uids(criteria)) for criteria in parts]
+    if not _adds_up(reader, status, parts, found):
+        notes.append(f"folder {status.name!r}: its search left messages out; each was asked")
+        found = [list(reader.enumerate_uids(criteria)) for criteria in parts]
+    yield from zip(parts, found, strict=True)
+
+
+def _uid_windows(
+    reader: MailReader, status: FolderStatus, window: Window
+) -> Iterator[SearchCriteria]:
+    search = plan_search(window)
+    if status.exists <= LISTING_STEP:
+        yield search
+        return
+    lows = [1, *list(reader.uid_anchors(LISTING_STEP))[1:]]
+    for low, following in zip(lows, [*lows[1:], None], strict=True):
+        high = None if following is None else following - 1
+        yield SearchCriteria(search.since, search.before, low, high)
+
+
+def _adds_up(
+    reader: MailReader,
+    status: FolderStatus,
+    parts: Sequence[SearchCriteria],
+    found: Sequence[list[int]],
+) -> bool:
+    """Whether what was found, and what lies outside, are at least all that the folder holds."""
+    inside = sum(len(uids) for uids in found)
+    if inside >= status.exists:
+        return True
+    try:
+        outside = sum(reader.count_outside(criteria) for criteria in parts)
+    except ServerRefusedError:
+        return False
+    return inside + outside >= status.exists
+
+
+def _list_part(work: FolderListing, criteria: SearchCriteria, uids: list[int]) -> None:
+    services, lease = work.services, work.lease
+    generation_id = work.generation.generation_id
+    now = services.clock.now()
+    known = services.ledger.read_entries(generation_id, criteria.uid_low, criteria.uid_high)
+    absent = plan_absent(uids, known, work.window, now)
+    found, vanished = _ask_again(work.reader, absent)
+    uids = sorted({*uids, *found})
+    news = _fetch_news(work.reader, plan_unknown(uids, known))
+    part = plan_listing(uids, known, news, work.window, lease.batch_id, now)
+    services.ledger.write_listing(
+        lease, generation_id, part.listed, part.outside, part.adopted, now
+    )
+    _count(work, part, uids, known)
+    work.vanished += vanished
+    work.listed += len(vanished)
+
+
+def _count(
+    work: FolderListing, part: ListingPlan, uids: list[int], known: Mapping[int, LedgerEntry]
+) -> None:
+    work.listed += part.in_window
+    work.covered += part.covered
+    work.known += len(known)
+    work.missing += len(plan_missing(uids, known, work.window))
+
+
+def _ask_again(reader: MailReader, absent: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Ask for uids that a listing left out by FETCH: which are there after all, which are gone."""
+    if not absent:
+        return [], []
+    found = {message.uid for message in reader.fetch_listing(absent)}
+    return sorted(found), [uid for uid in absent if uid not in found]
+
+
+def _fetch_news(reader: MailReader, unknown: Sequence[int]) -> list[ListedMessage]:
+    """Date and size of new uids; one that the server does not date is listed all the same."""
+    if not unknown:
+        return []
+    news = {message.uid: message for message in reader.fetch_listing(unknown)}
+    return [news.get(uid, ListedMessage(uid, None, 0)) for uid in unknown]
+
+
+def _close_vanished(work: FolderListing) -> None:
+    """Two answers agree that these are gone; very many at once wait for a person's word."""
+    if not work.vanished:
+        return
+    ledger, generation_id = work.services.ledger, work.generation.generation_id
+    now = work.services.clock.now()
+    if is_mass_vanishing(len(work.vanished), work.known) and not work.accept_vanished:
+        work.problems.append(
+            f"folder {work.status.name!r}: {len(work.vanished)} of {work.known} known messages are "
+            "gone at once; held open until they are back, or a run with --accept-vanished"
+        )
+        reason = "gone with very many others at once; waits for approval"
+        held = dict.fromkeys(work.vanished, reason)
+        ledger.write_absent(work.lease, generation_id, [], held, now)
+        return
+    ledger.write_absent(work.lease, generation_id, work.vanished, {}, now)
+
+
+def _compare_with_last_time(work: FolderListing) -> None:
+    """Raise one alarm when very many published messages leave the listing; nothing is deleted."""
+    before = work.services.ledger.last_missing(work.lease, work.generation.generation_id)
+    if is_mass_vanishing(work.missing - before, work.known) and not work.accept_vanished:
+        work.problems.append(
+            f"folder {work.status.name!r}: {work.missing} of {work.known} known messages are no "
+            "longer listed; nothing was deleted here. Look at the mailbox, then run again"
+        )
+
+
+def _relink(work: FolderListing) -> None:
+    """Recognise messages of a folder that was numbered anew by their headers alone."""
+    services, lease, generation = work.services, work.lease, work.generation
+    rows = [uid for uid, _ in services.ledger.plan_rows(lease, generation.generation_id)]
+    count = 0
+    for start in range(0, len(rows), RELINK_STEP):
+        messages = list(
+            work.reader.fetch_headers(sorted(rows[start : start + RELINK_STEP]), RELINK_FIELDS)
+        )
+        digests = {}
+        for message in messages:
+            parsed = parse_message(
+                message.raw, message.internaldate, message.size_bytes, services.clock.now()
+            )
+            digests[message.uid] = plan_relink_digest(parsed, message.internaldate)
+        keys = services.ledger.find_relinks(generation, set(digests.values()))
+        relinked = [
+            (message, digests[message.uid], keys[digests[message.uid]])
+            for message in messages
+            if digests[message.uid] in keys
+        ]
+        services.ledger.write_relinks(lease, generation, relinked, services.clock.now())
+        count += len(relinked)
+    if count:
+        work.notes.append(
+            f"folder {generation.folder!r}: generation {generation.number}, {count} relinked"
+        )
