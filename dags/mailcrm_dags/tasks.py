@@ -12,7 +12,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Direction, FolderSlice, Lease, VerifyState
+from mailcrm.records import Direction, FolderSlice, Lease
 from mailcrm_dags.connections import AirflowCredentials
 from mailcrm_dags.form import read_folders, read_midnight
 
@@ -32,16 +32,14 @@ def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
 
     Red with the server's own words and what to change. A refused login is not tried again.
     """
-    from mailcrm.services.verify import raise_unless_ok, run_verify
+    from mailcrm.services.verify import raise_unless_usable, run_verify
 
     asked = Direction(direction)
 
     def run(services: "Services") -> dict[str, Any]:
         _require_active(services, mailbox_id)
         result = run_verify(services, mailbox_id, [asked])[asked]
-        if result.stage != "folders" or result.state is VerifyState.UNREACHABLE:
-            raise_unless_ok(mailbox_id, result)
-        # Logged in: a folder that is missing harms only itself, and turns the run red at its end.
+        raise_unless_usable(mailbox_id, result)
         return {"state": result.state.value, "stage": result.stage, "advice": result.advice}
 
     return _with_services(run)

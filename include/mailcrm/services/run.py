@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailcrm.errors import IncompleteRunError, MailcrmError
-from mailcrm.records import COUNT_NAMES, Certificate, Direction, VerifyResult, VerifyState, Window
+from mailcrm.records import COUNT_NAMES, Certificate, Direction, VerifyResult, Window
 from mailcrm.services.check import run_check
 from mailcrm.services.fetch import Progress, run_fetch
 from mailcrm.services.match import run_match
 from mailcrm.services.plan import PlanResult, mailbox_window, require_active, run_plan
 from mailcrm.services.publish import RunSummary, read_summary, run_publish
-from mailcrm.services.verify import raise_unless_ok, run_verify
+from mailcrm.services.verify import raise_unless_usable, run_verify
 from mailcrm.services.wiring import Services
 
 STEPS = ("verify", "plan", "fetch", "parse", "dedupe", "match", "check", "publish")
@@ -127,8 +127,7 @@ def _run_steps(
     started = clock.monotonic()
     report.verify = run_verify(services, report.mailbox, list(Direction))
     report.seconds["verify"] = clock.monotonic() - started
-    if report.verify[Direction.IMAP].state is not VerifyState.OK:
-        raise_unless_ok(report.mailbox, report.verify[Direction.IMAP])
+    raise_unless_usable(report.mailbox, report.verify[Direction.IMAP])
     plan = run_plan(services, report.mailbox, report.run_id, since, until, folders)
     report.seconds["plan"] = plan.seconds
     report.bytes_received += plan.bytes_received

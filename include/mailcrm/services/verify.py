@@ -17,7 +17,7 @@ from mailcrm.errors import (
 from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
 from mailcrm.services.wiring import Services
 
-__all__ = ["direction_to_json", "raise_unless_ok", "run_verify", "to_json"]
+__all__ = ["direction_to_json", "raise_unless_ok", "raise_unless_usable", "run_verify", "to_json"]
 
 logger = logging.getLogger(__name__)
 _CREDENTIAL_ERRORS = {Direction.IMAP: ImapCredentialError, Direction.SMTP: SmtpCredentialError}
@@ -108,6 +108,16 @@ def raise_unless_ok(mailbox_id: str, result: VerifyResult) -> None:
     """
     if result.state is not VerifyState.OK:
         raise _error_of(mailbox_id, result)
+
+
+def raise_unless_usable(mailbox_id: str, result: VerifyResult) -> None:
+    """As `raise_unless_ok`, but a folder that is missing harms only itself.
+
+    The login went through, so the other folders are read; the run names the missing one at its
+    end. Raises as `raise_unless_ok` does.
+    """
+    if result.stage != "folders" or result.state is VerifyState.UNREACHABLE:
+        raise_unless_ok(mailbox_id, result)
 
 
 def _error_of(mailbox_id: str, result: VerifyResult) -> MailcrmError:
