@@ -12,6 +12,11 @@ _METHOD = re.compile(r"^([a-z][a-z0-9-]*)(?:/\d+)?\s*=\s*([a-z]+)", re.IGNORECAS
 _PROPERTY = re.compile(r"\b((?:header|smtp)\.[a-z]+)\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _SERVER = re.compile(r"^\s*\"?([^\s;\"/]+)\"?")
 _MAX_CHARS = 16_384
+_SUBJECTS = {  # the properties that say what a method's result is about
+    "dkim": ("header.d", "header.i"),
+    "spf": ("smtp.mailfrom",),
+    "dmarc": ("header.from",),
+}
 _FAILS = frozenset({"fail", "hardfail"})
 
 
@@ -46,7 +51,7 @@ def read_auth_result(
 
     Source: RFC 8601 §5 and §7.1, RFC 7489 §3.1.
     """
-    trusted = {one.strip().lower() for one in trusted_authserv_ids}
+    trusted = {one.strip().lower() for one in trusted_authserv_ids} - {""}
     blocks = [
         tuple(_read_verdicts(text))
         for text in map(_strip_comments, auth_results)
@@ -57,7 +62,7 @@ def read_auth_result(
     everything = [one for block in blocks for one in block]
     if any(one.method in ("dmarc", "compauth") and one.result in _FAILS for one in everything):
         return "fail"
-    if any(one.method == "dmarc" and one.result == "pass" for one in blocks[0]):
+    if any(_is_dmarc_pass(one, from_domain) for one in blocks[0]):
         return "pass"
     if any(_is_aligned_pass(one, from_domain) for one in blocks[0]):
         return "pass"
@@ -65,12 +70,20 @@ def read_auth_result(
     return "fail" if is_failing else None
 
 
+def _is_dmarc_pass(verdict: _Verdict, from_domain: str) -> bool:
+    if verdict.method != "dmarc" or verdict.result != "pass":
+        return False
+    return not (verdict.domain and from_domain) or _are_aligned(verdict.domain, from_domain)
+
+
+def _are_aligned(one: str, two: str) -> bool:
+    return registrable_domain(one) == registrable_domain(two)
+
+
 def _is_aligned_pass(verdict: _Verdict, from_domain: str) -> bool:
     if verdict.method not in ("spf", "dkim") or verdict.result != "pass":
         return False
-    if not (verdict.domain and from_domain):
-        return False
-    return registrable_domain(verdict.domain) == registrable_domain(from_domain)
+    return bool(verdict.domain and from_domain) and _are_aligned(verdict.domain, from_domain)
 
 
 def _server_of(text: str) -> str:
@@ -85,8 +98,7 @@ def _read_verdicts(text: str) -> Iterator[_Verdict]:
             continue
         method, result = match.group(1).lower(), match.group(2).lower()
         properties = {k.lower(): v.lower() for k, v in _PROPERTY.findall(part)}
-        names = ("header.d", "header.i") if method == "dkim" else ("smtp.mailfrom",)
-        found = next((properties[name] for name in names if name in properties), "")
+        found = next((properties[n] for n in _SUBJECTS.get(method, ()) if n in properties), "")
         yield _Verdict(method, result, found.rpartition("@")[2].strip("<>"))
 
 
