@@ -44,7 +44,7 @@ _SUBJECT = re.compile(
     r"|配信できません|エラー通知|недоставлен|ошибка доставки"
     r"|\bDSN\b|returning message|returned to sender|user unknown"
 )
-_ANSWER = re.compile(r"(?i)\s{0,9}(?:re|aw|fwd?|wg|sv|tr)(?:\[\d{1,3}\])?\s{0,3}:")
+_ANSWER = re.compile(r"(?i)\A\s{0,9}(?:re|aw|fwd?|wg|sv|tr)(?:\[\d{1,3}\])?\s{0,3}:")
 _MESSAGE_ID = re.compile(
     r"(?im)^[ \t>]{0,9}message-id[ \t]{0,9}:[ \t]{0,9}(?:\n[ \t]{1,9})?(<[^<>\s]{1,500}>)"
 )

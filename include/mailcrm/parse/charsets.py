@@ -10,6 +10,7 @@ import re
 from charset_normalizer import from_bytes
 
 _SAMPLE_BYTES = 4_096
+_FEW = 8
 _FAMILIES: dict[str, str] = {
     "ascii": "ascii us-ascii usascii ansi_x3.4-1968 iso646-us iso-ir-6 us 7bit none default "
     "unknown unknown-8bit x-unknown 8bit",
@@ -166,7 +167,7 @@ def _guess(data: bytes) -> str:
     """
     sample = data[:_SAMPLE_BYTES]
     high = len(sample) - len(sample.translate(None, _HIGH))
-    if high * 5 >= len(sample):
+    if high >= _FEW and high * 3 >= len(sample):
         best = from_bytes(sample, steps=2, chunk_size=512).best()
         codec = find_codec(best.encoding) if best else None
         if codec not in (None, "ascii"):

@@ -12,7 +12,9 @@ VALUE_CAP = 64 * 1024
 ADDRESS_VALUE_CAP = 256 * 1024
 """Bytes of one address field that are decoded."""
 
-_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]{0,100}:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
+_FIELD = re.compile(
+    rb"(?:\A|(?<=\n))([!-9;-~]{1,200})[ \t]{0,100}:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
+)
 _KNOWN = re.compile(
     rb"(?i:from|to|cc|bcc|subject|date|received|message-id|mime-version|content-[a-z-]{2,40}"
     rb"|x-[a-z0-9-]{1,60}|reply-to|sender|return-path|references|in-reply-to|list-[a-z-]{2,30}"

@@ -22,10 +22,10 @@ _LIST_FIELDS = word_set("list-post x-mailing-list mailing-list x-beenthere x-lis
 _BOUNCES_TO = ("sender", "return-path", "errors-to")
 _OWNER = re.compile(r"(?i)(?:^|<|\s)owner-[^\s@<>]{1,64}@")
 _REPLY_SUBJECT = re.compile(
-    r"(?i)\s{0,9}\[?(?:out of (?:the )?office|automatic reply|auto(?:mated)?[- ]?(?:reply|response)"
-    r"|autoreply|auto:|abwesenheits|automatische antwort|r[ée]ponse automatique|absence du bureau"
-    r"|respuesta autom[aá]tica|risposta automatica|resposta autom[aá]tica|automatisch antwoord"
-    r"|automatiskt svar|autosvar|on vacation|away from (?:my|the) (?:mail|office|desk)"
+    r"(?i)\A\s{0,9}\[?(?:out of (?:the )?office|automatic reply|auto(?:mated)?[- ]?"
+    r"(?:reply|response)|autoreply|auto:|abwesenheits|automatische antwort|r[ée]ponse automatique"
+    r"|absence du bureau|respuesta autom[aá]tica|risposta automatica|resposta autom[aá]tica"
+    r"|automatisch antwoord|automatiskt svar|autosvar|on vacation|away from (?:my|the) (?:mail|office|desk)"
     r"|fuera de (?:la )?oficina|fuori ufficio|vacation (?:reply|message|response)"
     r"|i(?:'m| am) (?:out of|on vacation|away))"
 )

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(
     r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)++"
 )
 _ALONE = re.compile(
-    r"[ \t*]*+(?:(?:final-recipient|to|recipient|recipients|rcpt|original-recipient|user|address)"
+    r"\A[ \t*]*+(?:(?:final-recipient|to|recipient|recipients|rcpt|original-recipient|user|address)"
     r"[ \t]*+:[ \t]*+)?(?:(?:rfc822|smtp)[ \t]*+[;:][ \t]*+)?[<'\"]?("
     + _ADDRESS.pattern
     + r")[>'\"]?[ \t]*+(?:[:;,.]|\(|\.\.\.|$)",

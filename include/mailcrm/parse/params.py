@@ -9,11 +9,11 @@ from mailcrm.parse.words import decode_words
 _PARAMETER_CAP = 100
 _VALUE_CAP = 16 * 1024
 _PARAMETER = re.compile(
-    rb'[;\s]*+([^\s=;"]{1,80}+)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.S
+    rb'[;\s]{0,50}+([^\s=;"]{1,80}+)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.S
 )
 _SKIP = re.compile(rb"[^;]*+;?")
 _ESCAPE = re.compile(rb"\\(.)", re.S)
-_CONTINUED = re.compile(r"(.+?)\*(\d{1,3})(\*?)\Z")
+_CONTINUED = re.compile(r"\A(.+?)\*(\d{1,3})(\*?)\Z")
 
 
 def parse_parameters(raw: bytes) -> tuple[str, dict[str, str]]:
@@ -25,6 +25,7 @@ def parse_parameters(raw: bytes) -> tuple[str, dict[str, str]]:
     """
     raw = raw[:_VALUE_CAP]
     token, _, rest = raw.partition(b";")
+    rest = rest.lstrip(b"; \t\r\n")
     kind = token.strip().lower().decode("latin-1")
     if not rest:
         return kind, {}

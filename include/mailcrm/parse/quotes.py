@@ -8,15 +8,15 @@ import re
 
 _LINE_CAP = 300
 _HEADING = re.compile(
-    r"(?i)[ \t>*_]{0,9}-{2,20}[ \t]{0,9}(?:original message|original appointment|reply message"
+    r"(?i)\A[ \t>*_]{0,9}-{2,20}[ \t]{0,9}(?:original message|original appointment|reply message"
     r"|urspr[üu]ngliche nachricht|original-nachricht|message d'origine|message original"
     r"|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht"
     r"|ursprungligt meddelande|oprindelig meddelelse|wiadomo[śs][ćc] oryginalna"
     r"|исходное сообщение|original email)[ \t]{0,9}-{2,20}[ \t*]{0,9}\Z"
 )
 _LABEL = re.compile(
-    r"(?i)[ \t]{0,4}\*{0,2}(from|sent|to|cc|subject|date|von|gesendet|datum|an|betreff|de|envoy[ée]"
-    r"|à|objet|enviado|para|asunto|da|inviato|a|oggetto|van|verzonden|aan|onderwerp|od|wys[łl]ano|do"
+    r"(?i)\A[ \t]{0,4}\*{0,2}(from|sent|to|cc|subject|date|von|gesendet|datum|an|betreff|de"
+    r"|envoy[ée]|à|objet|enviado|para|asunto|da|inviato|a|oggetto|van|verzonden|aan|onderwerp|od|wys[łl]ano|do"
     r"|temat|от|отправлено|кому|тема)[ \t]{0,2}:\*{0,2}(?:[ \t]|\Z)"
 )
 _WROTE = re.compile(
@@ -25,12 +25,13 @@ _WROTE = re.compile(
     r"|написала?)\b[^:]{0,60}:[ \t]{0,9}\Z"
 )
 _OPENING = re.compile(
-    r"(?i)[ \t*]{0,4}(?:on|am|le|el|il|op|em|den|w dniu|dnia|at|in article|quoting|\d{1,4}[-./: ])"
+    r"(?i)\A[ \t*]{0,4}(?:on|am|le|el|il|op|em|den|w dniu|dnia|at|in article|quoting"
+    r"|\d{1,4}[-./: ])"
 )
-_FOOTER = re.compile(r"[_-]{20,}[ \t]{0,9}\Z")
+_FOOTER = re.compile(r"\A[_-]{20,}[ \t]{0,9}\Z")
 _FOOTER_WORDS = re.compile(r"(?i)mailing[- ]list|unsubscribe|https?://|listinfo|@[\w.-]{1,80}")
 _MOBILE = re.compile(
-    r"(?i)[ \t]{0,4}(?:sent (?:from|via) (?:my|the|yahoo|outlook|mail|proton|samsung|a )"
+    r"(?i)\A[ \t]{0,4}(?:sent (?:from|via) (?:my|the|yahoo|outlook|mail|proton|samsung|a )"
     r"|get outlook for|von meinem .{1,30} gesendet|envoy[ée] (?:de|depuis) mon|enviado desde mi"
     r"|inviato da(?:l mio)? )"
 )

@@ -47,7 +47,8 @@ class ParsedMessage:
 
     `message_id` is the id without angle brackets, None where missing or empty; `in_reply_to`
     and `references` hold ids in the same form, oldest first. `sent_at` is aware UTC;
-    `sent_at_source` is date, received or internaldate. `new_text` is `body_text` without quoted
+    `sent_at_source` is date, received, internaldate, now, or none (then `sent_at` is 1970-01-01).
+    `new_text` is `body_text` without quoted
     history and signature. `kind` is person, bulk, auto_reply, bounce or list. `auth_results` are
     the raw Authentication-Results values, topmost first. `defects` name what was odd, empty for
     clean mail; `partial` is true where something of the message could not be decoded.
