@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mailcrm.adapters.crm_database import schema
+
 INBOX = "(SELECT generation_id FROM sync_generations WHERE folder = 'INBOX')"
 SENT = "(SELECT generation_id FROM sync_generations WHERE folder = 'Sent')"
 
@@ -40,38 +42,21 @@ def _copy(table: str, columns: dict[str, str], of: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} {of}"
 
 
-_MESSAGE_COLUMNS = """
-    batch_id mailbox_id internaldate flags disposition reason message_key message_id_hash
-    fingerprint sender text_sketch reference_hashes list_id bounces defects partial raw
-    message_id subject sent_at sent_at_source received_at direction from_address from_name
-    body_text snippet size_bytes attachment_count conversation_key kind auth_result is_conflict
-"""
+def _double(table: str, changed: dict[str, str], where: str) -> str:
+    """Insert a copy of rows of the folder INBOX with some columns changed."""
+    columns = {c.name: changed.get(c.name, c.name) for c in schema.metadata.tables[table].columns}
+    return _copy(table, columns, f"FROM {table} WHERE generation_id = {INBOX} AND {where}")
 
 
 def _double_message(new_uid: int, **changed: str) -> str:
-    columns = {name: changed.get(name, name) for name in _MESSAGE_COLUMNS.split()}
-    return _copy(
-        "staged_messages",
-        {"generation_id": "generation_id", "uid": str(new_uid), **columns},
-        f"FROM staged_messages WHERE generation_id = {INBOX} AND uid = 1",
-    )
-
-
-def _double(table: str, columns: str, changed: dict[str, str], where: str) -> str:
-    every = {name: changed.get(name, name) for name in columns.split()}
-    return _copy(table, every, f"FROM {table} WHERE generation_id = {INBOX} AND {where}")
+    return _double("staged_messages", {"uid": str(new_uid), **changed}, "uid = 1")
 
 
 def _publish_letter_8(key: str) -> str:
     """Letter 8 in the CRM already, under a key."""
-    same = """
-        subject sent_at sent_at_source received_at direction from_name body_text snippet
-        size_bytes attachment_count kind is_conflict batch_id
-    """
-    columns = {"message_key": key, **{name: name for name in same.split()}}
-    return _copy(
-        "crm_messages", columns | {"published_at": "sent_at"}, "FROM staged_messages WHERE uid = 8"
-    )
+    columns = {c.name: c.name for c in schema.crm_messages.columns}
+    columns |= {"message_key": key, "published_at": "sent_at"}
+    return _copy("crm_messages", columns, "FROM staged_messages WHERE uid = 8")
 
 
 def _of(column: str, uid: int) -> str:
@@ -87,12 +72,6 @@ def _of_sent(change: str) -> str:
 
 
 _OTHER_KEY = "'" + "9" * 64 + "'"
-_PERSON_COLUMNS = "generation_id uid role position address display_name"
-_DECISION_COLUMNS = (
-    "generation_id uid role position outcome contact_id candidates rule rule_version score"
-)
-_PART_COLUMNS = "generation_id uid part filename content_type size_bytes"
-_LEDGER_COLUMNS = "generation_id uid state internaldate size_bytes batch_id attempts updated_at"
 
 # name, the check that names it, what is done
 _TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -179,39 +158,27 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "ledger_row_doubled",
         "staged_as_listed",
-        (_double("sync_ledger", _LEDGER_COLUMNS, {"uid": "51"}, "uid = 1"),),
+        (_double("sync_ledger", {"uid": "51"}, "uid = 1"),),
     ),
     (
         "participant_doubled",
         "participant_decided",
-        (
-            _double(
-                "staged_participants", _PERSON_COLUMNS, {"role": "'cc'"}, "uid = 1 AND role = 'to'"
-            ),
-        ),
+        (_double("staged_participants", {"role": "'cc'"}, "uid = 1 AND role = 'to'"),),
     ),
     (
         "participant_doubled_with_gap",
         "participants_complete",
-        (
-            _double(
-                "staged_participants", _PERSON_COLUMNS, {"position": "5"}, "uid = 1 AND role = 'to'"
-            ),
-        ),
+        (_double("staged_participants", {"position": "5"}, "uid = 1 AND role = 'to'"),),
     ),
     (
         "decision_doubled",
         "decision_has_participant",
-        (
-            _double(
-                "staged_decisions", _DECISION_COLUMNS, {"role": "'cc'"}, "uid = 1 AND role = 'to'"
-            ),
-        ),
+        (_double("staged_decisions", {"role": "'cc'"}, "uid = 1 AND role = 'to'"),),
     ),
     (
         "attachment_doubled",
         "attachments_counted",
-        (_double("staged_attachments", _PART_COLUMNS, {"part": "'3'"}, "uid = 4"),),
+        (_double("staged_attachments", {"part": "'3'"}, "uid = 4"),),
     ),
     (
         "duplicate_called_publish",
