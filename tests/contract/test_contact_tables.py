@@ -57,7 +57,7 @@ def keys_of(engine: Engine, contact_id: str) -> set[ContactKey]:
     with reading(engine) as connection:
         rows = connection.execute(
             select(contact_keys.c.kind, contact_keys.c.key).where(
-                contact_keys.c.contact_id == contact_id
+                contact_keys.c.contact_id == contact_id, contact_keys.c.kind != "rules"
             )
         )
         return {ContactKey(kind, key) for kind, key in rows}
@@ -172,6 +172,16 @@ def test_contacts_query_fills_the_lookup_and_follows_changes(people: Engine) -> 
     assert contacts.refresh_contacts(LATER) == 2
     assert contacts.find_contacts(by_address("ann@home.example")) == []
     assert contacts.count_contacts() == 1
+
+
+def test_contacts_query_renews_the_keys_of_older_rules(people: Engine) -> None:
+    contacts = ContactTables(people, QUERY)
+    contacts.refresh_contacts(NOW)
+    expected = keys_of(people, "1")
+    with writing(people) as connection:
+        connection.execute(contact_keys.update().values(key=contact_keys.c.key + "-older"))
+    assert contacts.refresh_contacts(LATER) == 0
+    assert keys_of(people, "1") == expected
 
 
 def test_contacts_query_that_yields_nobody_changes_nothing(people: Engine) -> None:

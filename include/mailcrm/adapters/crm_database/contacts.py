@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 
+from mailcrm.adapters.crm_database.contact_keys import current_ids, sync_keys
 from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
 from mailcrm.errors import SettingsError
-from mailcrm.match import plan_contact_keys
 from mailcrm.records import Contact, ContactAddress, ContactKey
 
 __all__ = ["ContactTables"]
@@ -49,7 +49,7 @@ class ContactTables:
             )
         with writing(self._engine) as connection:
             _lock(connection)
-            return _upsert(connection, contacts, now)
+            return _upsert(connection, contacts, now, renew_keys=True)
 
     @retried
     def refresh_contacts(self, now: dt.datetime) -> int:
@@ -74,7 +74,7 @@ class ContactTables:
                     where=_SOURCE,
                     problem=f"yields no contact, but {len(known)} were known; nothing changed",
                 )
-            changed = _upsert(connection, contacts, now)
+            changed = _upsert(connection, contacts, now, renew_keys=False)
             for ids in chunked(sorted(gone), _CHUNK):
                 for table in (contact_keys, crm_contact_addresses, crm_contacts):
                     connection.execute(delete(table).where(table.c.contact_id.in_(ids)))
@@ -113,7 +113,10 @@ def _lock(connection: Connection) -> None:
         connection.exec_driver_sql("LOCK TABLE crm_contacts IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _upsert(connection: Connection, contacts: Sequence[Contact], now: dt.datetime) -> int:
+def _upsert(
+    connection: Connection, contacts: Sequence[Contact], now: dt.datetime, *, renew_keys: bool
+) -> int:
+    """Write what differs; with `renew_keys` the keys of what does not differ, too."""
     latest = {contact.contact_id: contact for contact in contacts}
     changed = 0
     for chunk in chunked(list(latest.values()), _CHUNK):
@@ -132,7 +135,9 @@ def _upsert(connection: Connection, contacts: Sequence[Contact], now: dt.datetim
                 if c.contact_id in stored
             },
         )
-        _sync_keys(connection, chunk)
+        changed_ids = {contact.contact_id for contact in fresh}
+        known = set() if renew_keys else current_ids(connection, ids) - changed_ids
+        sync_keys(connection, [c for c in chunk if c.contact_id not in known])
         changed += len(fresh)
     return changed
 
@@ -185,29 +190,6 @@ def _sync_rows(
         if stored.get(key) is not value
     ]
     if rows:
-        connection.execute(insert, rows)
-
-
-def _sync_keys(connection: Connection, contacts: Sequence[Contact]) -> None:
-    """Also of contacts that did not change: a newer version may make other keys of them."""
-    ids = [contact.contact_id for contact in contacts]
-    columns = contact_keys.c
-    stored = {
-        (kind, key, contact_id)
-        for kind, key, contact_id in connection.execute(
-            select(columns.kind, columns.key, columns.contact_id).where(columns.contact_id.in_(ids))
-        )
-    }
-    wanted = {(k.kind, k.key, c.contact_id) for c in contacts for k in plan_contact_keys(c)}
-    whole = tuple_(columns.kind, columns.key, columns.contact_id)
-    for keys in chunked(sorted(stored - wanted), _CHUNK):
-        connection.execute(delete(contact_keys).where(whole.in_(keys)))
-    rows = [
-        {"kind": kind, "key": key, "contact_id": contact_id}
-        for kind, key, contact_id in sorted(wanted - stored)
-    ]
-    if rows:
-        insert = insert_into(connection, contact_keys).on_conflict_do_nothing()
         connection.execute(insert, rows)
 
 
