@@ -25,7 +25,8 @@ _REPLY_SUBJECT = re.compile(
     r"(?i)\A\s{0,9}\[?(?:out of (?:the )?office|automatic reply|auto(?:mated)?[- ]?"
     r"(?:reply|response)|autoreply|auto:|abwesenheits|automatische antwort|r[ée]ponse automatique"
     r"|absence du bureau|respuesta autom[aá]tica|risposta automatica|resposta autom[aá]tica"
-    r"|automatisch antwoord|automatiskt svar|autosvar|on vacation|away from (?:my|the) (?:mail|office|desk)"
+    r"|automatisch antwoord|automatiskt svar|autosvar|on vacation"
+    r"|away from (?:my|the) (?:mail|office|desk)"
     r"|fuera de (?:la )?oficina|fuori ufficio|vacation (?:reply|message|response)"
     r"|i(?:'m| am) (?:out of|on vacation|away))"
 )

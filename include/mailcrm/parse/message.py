@@ -1,5 +1,6 @@
 """Bytes to a message record: the stage's one entry."""
 
+import codecs
 import datetime as dt
 
 from mailcrm.parse.addresses import parse_addresses
@@ -71,6 +72,7 @@ def _parse(
     defects = {"raw_capped": None} if size > len(raw) else {}
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     header = split_fields(raw, 0, len(raw), top=True)
     structure = walk_parts(raw, header, len(raw))
     body = read_body(raw, structure)

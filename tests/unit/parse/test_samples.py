@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from unit.parse.samples import parse_sample
+from mailcrm.parse import parse_message
+from unit.parse.samples import parse_sample, parse_text
 
 
 def test_reply_with_history_all_fields_are_read() -> None:
@@ -108,3 +109,20 @@ def test_broken_message_is_kept_with_its_defects_named() -> None:
         "boundary_absent", "nul_replaced",
     } <= set(parsed.defects)  # fmt: skip
     assert parsed.partial
+
+
+def test_byte_order_mark_before_the_header_is_no_part_of_it() -> None:
+    parsed = parse_text("\ufeffFrom: mara@northwind.example\nSubject: x")
+    assert [p.address for p in parsed.participants] == ["mara@northwind.example"]
+
+
+def test_old_macintosh_line_ends_are_read() -> None:
+    parsed = parse_message(b"From: a@b.example\rSubject: x\r\rone\rtwo", None)
+    assert (parsed.subject, parsed.body_text) == ("x", "one\ntwo")
+
+
+def test_sender_nobody_can_be_is_left_out_and_its_text_kept() -> None:
+    parsed = parse_text("From: alice@a.example)bob@b.example")
+    assert parsed.sender() is None
+    assert parsed.headers["from"] == "alice@a.example)bob@b.example"
+    assert {"malformed_from", "from_missing"} <= set(parsed.defects)
