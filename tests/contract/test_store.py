@@ -313,6 +313,35 @@ def test_publish_reply_joins_the_conversation(store: Store) -> None:
     assert len(store.rows("SELECT DISTINCT conversation_key FROM crm_messages")) == 1
 
 
+def test_publish_stranger_who_names_an_id_neither_joins_nor_takes_it(store: Store) -> None:
+    messages = (
+        parsed("question@x.example"),
+        parsed(
+            "guess@evil.example",
+            sender="eve@evil.example",
+            body="Pay here instead, and do it before noon.",
+            references=("question@x.example",),
+        ),
+        parsed(
+            "answer@x.example",
+            sender="sales@acme.example",
+            to=("ada@customer.example",),
+            body="Thank you, we agree.",
+            references=("question@x.example",),
+        ),
+    )
+    for uid, message in enumerate(messages, start=1):
+        lease = store.start(f"run-{uid}")
+        folder = store.folder(lease)
+        store.list_new(lease, folder, [uid])
+        store.stage(lease, folder, staged(uid, message))
+        store.publish(lease)
+    found = store.rows(
+        "SELECT count(*), min(from_address) FROM crm_messages GROUP BY conversation_key ORDER BY 1"
+    )
+    assert found == [(1, "eve@evil.example"), (2, "ada@customer.example")]
+
+
 def test_publish_bounce_writes_delivery_failure(store: Store) -> None:
     lease = store.start("r1")
     inbox = store.folder(lease)

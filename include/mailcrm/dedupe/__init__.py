@@ -5,7 +5,7 @@
 """
 
 from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
-from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id
+from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id, is_id_owner
 from mailcrm.dedupe.identity import decide_identities, plan_identity
 from mailcrm.dedupe.relink import RELINK_FIELDS, plan_relink_digest
 
@@ -17,6 +17,7 @@ __all__ = [
     "conversation_people",
     "decide_identities",
     "hash_id",
+    "is_id_owner",
     "plan_conversations",
     "plan_identity",
     "plan_relink_digest",

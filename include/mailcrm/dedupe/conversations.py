@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailcrm.dedupe.hashes import derive_key, message_id_key
+from mailcrm.dedupe.hashes import derive_key, is_id_owner
 from mailcrm.records import ConversationLink, ConversationPlan, Participant
 from mailcrm.records.addresses import normalise_address
 
@@ -76,7 +76,7 @@ def plan_conversations(
         if group.links:
             _write_group(plan, group, known)
     for link in links:  # whoever owns an id has it, whatever others claimed; a conflict does not
-        if link.message_key == message_id_key(link.id_hash):
+        if is_id_owner(link.message_key, link.id_hash):
             plan.members[link.id_hash] = plan.of_message[link.message_key]
     return plan
 

@@ -5,7 +5,14 @@ from collections.abc import Iterable
 
 from mailcrm.records import ParsedMessage
 
-__all__ = ["canonical_message_id", "conversation_ids", "derive_key", "hash_id", "message_id_key"]
+__all__ = [
+    "canonical_message_id",
+    "conversation_ids",
+    "derive_key",
+    "hash_id",
+    "is_id_owner",
+    "message_id_key",
+]
 
 _MAX_REFERENCES = 200
 
@@ -35,6 +42,11 @@ def hash_id(text: str) -> str:
 def message_id_key(id_hash: str) -> str:
     """The message_key of the message that owns a Message-ID, by the id's hash."""
     return derive_key("message-id", id_hash)
+
+
+def is_id_owner(message_key: str, id_hash: str) -> bool:
+    """Whether a message is the one that a Message-ID belongs to, and not a conflict over it."""
+    return message_key == message_id_key(id_hash)
 
 
 def derive_key(*parts: str) -> str:

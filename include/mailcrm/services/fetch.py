@@ -18,6 +18,7 @@ from mailcrm.records import (
     Lease,
     LedgerEntry,
     Mailbox,
+    ParsedMessage,
     StagedMessage,
     Window,
 )
@@ -212,6 +213,11 @@ def _stage(work: _Slice, messages: list[FetchedMessage]) -> None:
     work.staged += len(rows) - quarantined
 
 
+def _sender_domain(parsed: ParsedMessage) -> str:
+    sender = parsed.sender()
+    return sender.address.rpartition("@")[2] if sender else ""
+
+
 def stage_message(
     message: FetchedMessage, mailbox: Mailbox, window: Window, services: Services
 ) -> StagedMessage:
@@ -227,7 +233,9 @@ def stage_message(
         parsed=parsed,
         identity=plan_identity(parsed),
         direction=decide_direction(parsed, own),
-        auth_result=read_auth_result(parsed.auth_results, mailbox.trusted_authserv_ids),
+        auth_result=read_auth_result(
+            parsed.auth_results, mailbox.trusted_authserv_ids, _sender_domain(parsed)
+        ),
     )
     fault = check_row(row, window)
     if fault is None:

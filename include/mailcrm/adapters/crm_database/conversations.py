@@ -13,6 +13,7 @@ from mailcrm.adapters.crm_database.schema import (
     staged_conversation_merges,
     staged_messages,
 )
+from mailcrm.dedupe import is_id_owner
 
 
 def publish_conversations(connection: Connection, batch_id: str) -> None:
@@ -31,13 +32,17 @@ def publish_conversations(connection: Connection, batch_id: str) -> None:
         )
     ).all()
     merges = _merge(connection, batch_id)
-    members = {
-        id_hash: merges.get(row.conversation_key, row.conversation_key)
-        for row in rows
-        for id_hash in (row.message_id_hash or row.message_key, *row.reference_hashes)
-    }
-    _write_members(connection, members)
-    _summarise(connection, {*members.values(), *merges.values()})
+    owned: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for row in rows:
+        key = merges.get(row.conversation_key, row.conversation_key)
+        own_id = row.message_id_hash or row.message_key
+        is_owner = row.message_id_hash is None or is_id_owner(row.message_key, own_id)
+        (owned if is_owner else named)[own_id] = key
+        named.update(dict.fromkeys(row.reference_hashes, key))
+    _write_members(connection, owned, named)
+    touched = {merges.get(row.conversation_key, row.conversation_key) for row in rows}
+    _summarise(connection, {*touched, *merges.values()})
 
 
 def _merge(connection: Connection, batch_id: str) -> dict[str, str]:
@@ -71,16 +76,18 @@ def _move_tickets(connection: Connection, old_key: str, new_key: str) -> None:
     )
 
 
-def _write_members(connection: Connection, members: dict[str, str]) -> None:
-    if members:
-        insert = insert_into(connection, conversation_members)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["id_hash"],
-                set_={"conversation_key": insert.excluded.conversation_key},
-            ),
-            [{"id_hash": h, "conversation_key": k} for h, k in members.items()],
-        )
+def _write_members(connection: Connection, owned: dict[str, str], named: dict[str, str]) -> None:
+    """Owners take their ids; who only names an id gets it while it is free, never from others."""
+    insert = insert_into(connection, conversation_members)
+    taking = insert.on_conflict_do_update(
+        index_elements=["id_hash"],
+        set_={"conversation_key": insert.excluded.conversation_key},
+    )
+    asking = insert.on_conflict_do_nothing(index_elements=["id_hash"])
+    for statement, members in ((taking, owned), (asking, named)):
+        if members:
+            rows = [{"id_hash": h, "conversation_key": k} for h, k in sorted(members.items())]
+            connection.execute(statement, rows)
 
 
 def _summarise(connection: Connection, keys: Iterable[str]) -> None:
