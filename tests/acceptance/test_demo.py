@@ -9,7 +9,8 @@ import pytest
 
 from acceptance.conftest import CLEAN, ROOT
 
-pytestmark = pytest.mark.slow
+# One group: the two demos are run once, by one worker.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 def run_demo(home: Path) -> tuple[dict[str, object], str]:

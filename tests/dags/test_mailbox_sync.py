@@ -4,6 +4,8 @@ import pytest
 
 from dags.conftest import Parse, entry
 
+pytestmark = pytest.mark.xdist_group("dags")
+
 FLOW = {
     "verify_imap": [],
     "verify_smtp": [],

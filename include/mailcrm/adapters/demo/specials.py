@@ -214,7 +214,6 @@ def _copy_to_ourselves(at: dt.datetime) -> EmailMessage:
 def _broken(at: dt.datetime) -> bytes:
     """What a faulty gateway makes of a mail: no sender, no date, raw bytes, no end."""
     return (
-        b"From: \xfcber-Gateway\r\n"
         b"To: undisclosed recipients: ;\r\n"
         b"Subject: =?utf-9?q?Fax_=ZZ_from_" + at.strftime("%d.%m.").encode() + b"\xe4?=\r\n"
         b"Date: yesterday, half past nine\r\n"
