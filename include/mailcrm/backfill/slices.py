@@ -38,16 +38,20 @@ def plan_slices(
 
 
 def plan_chunks(
-    rows: Iterable[tuple[int, int]], max_messages: int, max_bytes: int
+    rows: Iterable[tuple[int, int]], max_messages: int, max_bytes: int, unknown_bytes: int = 0
 ) -> Iterator[list[tuple[int, int]]]:
-    """Group (uid, size_bytes) rows, in order, by count and bytes; a large row stands alone."""
+    """Group (uid, size_bytes) rows, in order, by count and bytes.
+
+    A large row stands alone. One of unknown size (0) counts as `unknown_bytes`.
+    """
     chunk: list[tuple[int, int]] = []
     chunk_bytes = 0
     for uid, size_bytes in rows:
-        if chunk and (len(chunk) >= max_messages or chunk_bytes + size_bytes > max_bytes):
+        weight = size_bytes or unknown_bytes
+        if chunk and (len(chunk) >= max_messages or chunk_bytes + weight > max_bytes):
             yield chunk
             chunk, chunk_bytes = [], 0
         chunk.append((uid, size_bytes))
-        chunk_bytes += size_bytes
+        chunk_bytes += weight
     if chunk:
         yield chunk

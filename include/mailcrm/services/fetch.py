@@ -143,7 +143,9 @@ def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress
     settings = work.services.settings
     done = 0
     newest_first = reversed(todo)
-    chunks = plan_chunks(newest_first, settings.fetch_chunk_messages, settings.fetch_chunk_bytes)
+    limit = settings.fetch_chunk_bytes
+    # A message of unknown size is read alone: it may be large.
+    chunks = plan_chunks(newest_first, settings.fetch_chunk_messages, limit, unknown_bytes=limit)
     for chunk in chunks:
         uids = sorted(uid for uid, _ in chunk)
         _fetch_chunk(work, uids)

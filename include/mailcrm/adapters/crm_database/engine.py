@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from mailcrm.errors import DatabaseError, MailcrmError, StoreBusyError
+from mailcrm.records.text import escape_text
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ def make_engine(url: str) -> Engine:
         return _make_sqlite(parsed.set(drivername="sqlite"))
     if backend in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+        return create_engine(
+            parsed, pool_pre_ping=True, pool_size=5, max_overflow=5, hide_parameters=True
+        )
     raise DatabaseError(
         detail=f"MAILCRM_DATABASE_URL names {backend}; use sqlite:/// or postgresql://"
     )
@@ -67,7 +70,7 @@ def _make_sqlite(url: Any) -> Engine:
             raise DatabaseError(
                 detail=f"cannot make the folder of {url.database}: {error.strerror}"
             ) from None
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:
@@ -137,8 +140,10 @@ def translate(error: exc.DBAPIError) -> MailcrmError:
 
 
 def _one_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return " ".join(line.strip() for line in lines[:2])[:300]
+    """What the server says, without its DETAIL, which quotes rows, and so mail."""
+    message = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    lines = message.strip().splitlines() or [type(error).__name__]
+    return escape_text(lines[0], 300)
 
 
 def insert_into(connection: Connection, table: Table) -> Any:

@@ -16,7 +16,10 @@ from mailcrm.adapters.crm_database.runs import (
     read_run_row,
 )
 from mailcrm.adapters.crm_database.schema import (
+    staged_attachments,
+    staged_decisions,
     staged_messages,
+    staged_participants,
     sync_ledger,
     sync_run_folders,
     sync_runs,
@@ -102,6 +105,11 @@ class LedgerTables(GenerationRows):
         """Take rows into this batch; what waits in quarantine is read and judged afresh."""
         ledger, staged = sync_ledger, staged_messages
         here = (staged.c.generation_id == generation_id, staged.c.uid.in_(uids))
+        held = select(staged.c.uid).where(*here, staged.c.disposition == "quarantined")
+        for table in (staged_participants, staged_attachments, staged_decisions):
+            connection.execute(
+                delete(table).where(table.c.generation_id == generation_id, table.c.uid.in_(held))
+            )
         connection.execute(delete(staged).where(*here, staged.c.disposition == "quarantined"))
         connection.execute(update(staged).where(*here).values(batch_id=lease.batch_id))
         is_staged = (

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from mailcrm.adapters.crm_database.schema import (
+    staged_attachments,
     staged_decisions,
     staged_messages,
     staged_participants,
@@ -34,14 +35,16 @@ def count_outcomes(connection: Any, batch_id: str) -> dict[str, int]:
 
 
 def hash_batch(connection: Any, batch_id: str) -> str:
-    """SHA-256 (hex) over what a batch would publish: rows, people and decisions, in order."""
+    """SHA-256 (hex) over what a batch would publish: rows, people, attachments and decisions."""
     staged, people, decisions = staged_messages, staged_participants, staged_decisions
+    parts = staged_attachments
     digest = hashlib.sha256()
     columns = [c for c in staged.c if c.name not in ("raw", "batch_id")]
     key = (staged.c.generation_id, staged.c.uid)
     statements = [
         select(*columns).where(staged.c.batch_id == batch_id).order_by(*key),
         _of_batch(select(people), people, batch_id).order_by(*people.primary_key.columns),
+        _of_batch(select(parts), parts, batch_id).order_by(*parts.primary_key.columns),
         _of_batch(select(decisions), decisions, batch_id).order_by(*decisions.primary_key.columns),
     ]
     for statement in statements:
