@@ -15,6 +15,8 @@ __all__ = ["show_preview", "show_rows", "show_run", "show_status", "show_verific
 
 Fields = Mapping[str, object]
 
+_ALWAYS_SHOWN = ("listed", "published", "duplicate")
+
 
 def show_verification(console: "Console", document: Fields) -> None:
     """Both directions side by side, then the advice."""
@@ -70,19 +72,24 @@ def show_run(console: "Console", document: Fields) -> None:
     console.print(f"checks: {checks['passed']} passed, {len(failed)} failed")
     for name in failed:
         console.print(f"  failed: {_text(name)}")
+    for kind in ("problems", "notes"):
+        for text in cast("Sequence[str]", document[kind]):
+            console.print(f"{kind.removesuffix('s')}: {_text(text)}")
     console.print(_outcome(document, is_held=bool(checks["held"])))
 
 
 def _certificate(document: Fields) -> "Table":
-    names = [name.replace("_", " ") for name in COUNT_NAMES]
+    """The sums, without the states that no message of the run is in."""
+    totals = cast("Fields", document["totals"])
+    shown = [name for name in COUNT_NAMES if totals[name] or name in _ALWAYS_SHOWN]
+    names = [name.replace("_", " ") for name in shown]
     table = _table("folder", "generation", right=(*names, "balanced"))
     for row in cast("Sequence[Fields]", document["folders"]):
-        counts = [str(row[name]) for name in COUNT_NAMES]
+        counts = [str(row[name]) for name in shown]
         balanced = "yes" if row["balanced"] else "NO"
         table.add_row(_text(row["folder"]), str(row["generation"]), *counts, balanced)
     table.add_section()
-    totals = cast("Fields", document["totals"])
-    sums = [str(totals[name]) for name in COUNT_NAMES]
+    sums = [str(totals[name]) for name in shown]
     table.add_row("total", "", *sums, "yes" if totals.get("balanced", True) else "NO")
     return table
 
