@@ -44,6 +44,11 @@ def read(*values: str, domain: str = "acme.example") -> str | None:
         ("evil.example mx.us.example; dmarc=pass", None),
         ("evil.example; dmarc=fail", None),
         ("", None),
+        # What stricter readers give up on, and would lose the failure with.
+        ("mx.us.example; spf=fail smtp.mailfrom=; dmarc=fail", "fail"),
+        ("mx.us.example; spf=none smtp.mailfrom=<>; dmarc=fail", "fail"),
+        ("mx.us.example;; dmarc=fail;", "fail"),
+        ("mx.us.example; dmarc=fail header.from=b\u00fccher.example", "fail"),
     ],
 )
 def test_one_header_gives_its_verdict(value: str, expected: str | None) -> None:
