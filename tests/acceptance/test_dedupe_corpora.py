@@ -18,7 +18,7 @@ CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 FILES = LocalEvaluationFiles()
 
 pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="not installed: corpora (../shared/corpora)"
+    not CORPORA.is_dir(), reason="../shared/corpora is absent"
 )
 
 

@@ -26,7 +26,7 @@ LIST = CORPORA / "list_usrp"
 FILES = LocalEvaluationFiles()
 
 pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="not installed: corpora (../shared/corpora)"
+    not CORPORA.is_dir(), reason="../shared/corpora is absent"
 )
 
 

@@ -16,7 +16,7 @@ UNTRUE = {"mailcore2": {"date_epoch", "message_id"}}
 BOUNCES = ("sisimai", "bounceparser", "flufl_bounce")
 
 pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="not installed: corpora (../shared/corpora)"
+    not CORPORA.is_dir(), reason="../shared/corpora is absent"
 )
 
 
