@@ -17,9 +17,7 @@ from mailcrm.services.evaluate import DedupeScore, evaluate_dedupe
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 FILES = LocalEvaluationFiles()
 
-pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="../shared/corpora is absent"
-)
+pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="../shared/corpora is absent")
 
 
 def score(folder: Path, pairs: Iterable[tuple[str, str, bool]]) -> DedupeScore:

@@ -25,9 +25,7 @@ GOLD = CORPORA / "gold_people"
 LIST = CORPORA / "list_usrp"
 FILES = LocalEvaluationFiles()
 
-pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="../shared/corpora is absent"
-)
+pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="../shared/corpora is absent")
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,7 @@ SUITES = ("stalwart", "mailcore2", "imap_tools", "zbateson", "mime4j")
 UNTRUE = {"mailcore2": {"date_epoch", "message_id"}}
 BOUNCES = ("sisimai", "bounceparser", "flufl_bounce")
 
-pytestmark = pytest.mark.skipif(
-    not CORPORA.is_dir(), reason="../shared/corpora is absent"
-)
+pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="../shared/corpora is absent")
 
 
 def parse_corpus(name: str) -> Iterator[tuple[str, ParsedMessage]]:
