@@ -12,18 +12,20 @@ class ListingPlan:
     """What one part of a folder's listing means for the ledger.
 
     `listed` and `outside` are new uids in and out of the window; `adopted` known uids that this
-    run takes up; `covered` counts those that earlier runs brought to a final state.
+    run takes up; `covered` counts those that earlier runs brought to a final state, `own` those
+    that this run did before it was started again.
     """
 
     listed: tuple[ListedMessage, ...]
     outside: tuple[ListedMessage, ...]
     adopted: tuple[int, ...]
     covered: int
+    own: int = 0
 
     @property
     def in_window(self) -> int:
-        """How many messages of the listing lie inside the window."""
-        return len(self.listed) + len(self.adopted) + self.covered
+        """How many messages of the listing lie inside the window, or did so before."""
+        return len(self.listed) + len(self.adopted) + self.covered + self.own
 
 
 def plan_unknown(uids: Collection[int], known: Mapping[int, LedgerEntry]) -> list[int]:
@@ -64,7 +66,8 @@ def plan_listing(
         known: Ledger rows of those uids, and possibly of others.
         news: Date and size of the uids without a row.
         window: The run's window.
-        batch_id: The run's batch; what it brought to an end itself is not `covered`.
+        batch_id: The run's batch; what it brought to an end itself is `own`, not `covered`, and
+            is so even where the server does not list it any more.
         first_seen: Stands in for an internaldate that the server could not give.
 
     Returns:
@@ -85,4 +88,9 @@ def plan_listing(
             covered += entry.batch_id != batch_id
         else:
             adopted.append(uid)
-    return ListingPlan(tuple(listed), tuple(outside), tuple(adopted), covered)
+    taken = frozenset(adopted)
+    own = sum(
+        entry.state.is_final and entry.batch_id == batch_id and entry.uid not in taken
+        for entry in known.values()
+    )
+    return ListingPlan(tuple(listed), tuple(outside), tuple(adopted), covered, own)
