@@ -30,22 +30,18 @@ class Settings(BaseSettings):
         ),
     ] = None
     connect_timeout_s: Annotated[float, Field(gt=0, description="Budget to connect.")] = 20.0
-    greeting_timeout_s: Annotated[
-        float, Field(gt=0, description="Budget for the greeting.")
-    ] = 60.0
+    greeting_timeout_s: Annotated[float, Field(gt=0, description="Budget for the greeting.")] = 60.0
     command_timeout_s: Annotated[
         float, Field(gt=0, description="Deadline of one IMAP command.")
     ] = 300.0
-    verify_timeout_s: Annotated[
-        float, Field(gt=0, description="Deadline of one verification.")
-    ] = 180.0
+    verify_timeout_s: Annotated[float, Field(gt=0, description="Deadline of one verification.")] = (
+        180.0
+    )
     fetch_chunk_bytes: Annotated[
         int, Field(gt=0, description="Bytes of one FETCH, unless one message is larger.")
     ] = 8 * 1024 * 1024
     fetch_chunk_messages: Annotated[int, Field(gt=0, description="Messages of one FETCH.")] = 250
-    slice_messages: Annotated[
-        int, Field(gt=0, description="Messages of one fetch task.")
-    ] = 5000
+    slice_messages: Annotated[int, Field(gt=0, description="Messages of one fetch task.")] = 5000
     slice_bytes: Annotated[
         int, Field(gt=0, description="Bytes of one fetch task, unless one message is larger.")
     ] = 512 * 1024 * 1024

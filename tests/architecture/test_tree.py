@@ -37,7 +37,12 @@ def texts() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("path", code_files(), ids=short)
+def is_migration(path: Path) -> bool:
+    """Migrations are a record that Alembic wrote (docs/adr/0001)."""
+    return path.parent.name == "versions"
+
+
+@pytest.mark.parametrize("path", [p for p in code_files() if not is_migration(p)], ids=short)
 def test_code_file_and_functions_stay_within_limits(path: Path) -> None:
     line_count = len(path.read_text().splitlines())
     assert line_count <= 300

@@ -36,9 +36,6 @@ def decide_gate(
     """
     results = tuple(results)
     faulty = [r.name for r in results if r.severity == "row" and not r.passed]
-    quarantined = dispositions.get("quarantined", 0)
-    total = sum(dispositions.values())
-    too_many = quarantined >= hold_min and quarantined > hold_share * total
     return (
         *results,
         CheckResult(
@@ -49,12 +46,19 @@ def decide_gate(
             observed=", ".join(faulty) or "none left",
             limit="no message to publish breaks a row rule",
         ),
-        CheckResult(
-            name="quarantine_share",
-            group="balance",
-            severity="batch",
-            passed=not too_many,
-            observed=f"{quarantined} of {total}",
-            limit=f"<= {hold_share:.1%}, or fewer than {hold_min}",
-        ),
+        _check_share(dispositions, hold_share, hold_min),
+    )
+
+
+def _check_share(dispositions: Mapping[str, int], hold_share: float, hold_min: int) -> CheckResult:
+    quarantined = dispositions.get("quarantined", 0)
+    total = sum(dispositions.values())
+    too_many = quarantined >= hold_min and quarantined > hold_share * total
+    return CheckResult(
+        name="quarantine_share",
+        group="balance",
+        severity="batch",
+        passed=not too_many,
+        observed=f"{quarantined} of {total}",
+        limit=f"<= {hold_share:.1%}, or fewer than {hold_min}",
     )

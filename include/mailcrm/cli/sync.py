@@ -108,6 +108,12 @@ def run(
     since: Since = None,
     until: Until = None,
     folders: Folders = None,
+    accept_vanished: Annotated[
+        bool,
+        typer.Option(
+            "--accept-vanished", help="Very many messages are gone at once, and that is right."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> Reply:
     """Run the whole pipeline once and print the certificate.
@@ -124,7 +130,7 @@ def run(
 
     with open_services() as services, follow(quiet=wants_json(context)) as progress:
         report = run_mailbox(
-            services, mailbox_id, since, until, _folders(folders), progress=progress
+            services, mailbox_id, since, until, _folders(folders), progress, accept_vanished
         )
     document = report.to_json()
     return Reply(

@@ -5,9 +5,10 @@
 """
 
 from mailcrm.ports.files import Files
+from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
 from mailcrm.ports.overview import Overview
-from mailcrm.ports.store import Contacts, Gate, Ledger, Publisher, Registry, Staging
+from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 
 __all__ = [
     "Clock",

@@ -85,11 +85,14 @@ def run_fetch(
         if _is_same_generation(work):
             _fetch_all(work, todo, progress)
         counters = reader.bytes_received, reader.commands_sent
-    elapsed = services.clock.monotonic() - started
+    return _result(work, services.clock.monotonic() - started, *counters)
+
+
+def _result(work: _Slice, elapsed: float, bytes_received: int, commands_sent: int) -> FetchResult:
     logger.info(
-        "backfill.slice_staged mailbox=%s folder_generation=%d count=%d elapsed_s=%.3f",
-        mailbox.id,
-        part.generation_id,
+        "backfill.slice_staged mailbox=%s generation_id=%d count=%d elapsed_s=%.3f",
+        work.mailbox.id,
+        work.part.generation_id,
         work.staged,
         elapsed,
     )
@@ -98,8 +101,8 @@ def run_fetch(
         quarantined=work.quarantined,
         vanished=len(work.vanished),
         unavailable=len(work.unavailable),
-        bytes_received=counters[0],
-        commands_sent=counters[1],
+        bytes_received=bytes_received,
+        commands_sent=commands_sent,
         fetch_s=elapsed - work.parse_s,
         parse_s=work.parse_s,
     )

@@ -3,10 +3,11 @@
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailcrm.backfill import plan_slices, plan_window, resolve_folders
 from mailcrm.errors import FolderMissingError, ServerRefusedError, SettingsError
+from mailcrm.ports import MailReader
 from mailcrm.records import (
     Direction,
     FolderSlice,
@@ -32,6 +33,15 @@ class PlanResult:
     bytes_received: int
     commands_sent: int
     seconds: float
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the folders' listings gave so far."""
+
+    slices: list[FolderSlice] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def require_active(mailbox: Mailbox) -> None:
@@ -79,42 +89,50 @@ def run_plan(
     window = mailbox_window(services, mailbox, since, until)
     credential = services.credentials.read_credential(mailbox_id, Direction.IMAP)
     lease = services.ledger.take_lease(mailbox_id, run_id, window, services.clock.now())
-    slices: list[FolderSlice] = []
-    problems: list[str] = []
-    notes: list[str] = []
+    found = _Found()
     with services.servers.open_reader(mailbox, credential) as reader:
-        names, missing = resolve_folders(folders or mailbox.folders, reader.list_folders())
-        problems += [str(FolderMissingError(mailbox_id=mailbox_id, folder=f)) for f in missing]
-        for name in names:
-            try:
-                listing = list_folder(services, lease, window, reader, name, accept_vanished)
-                slices += _plan_folder(services, lease, listing)
-                problems += listing.problems
-                notes += listing.notes
-            except (FolderMissingError, ServerRefusedError) as error:
-                problems.append(str(error))
-        result = PlanResult(
-            lease=lease,
-            window=window,
-            slices=tuple(slices),
-            problems=tuple(problems),
-            bytes_received=reader.bytes_received,
-            commands_sent=reader.commands_sent,
-            seconds=services.clock.monotonic() - started,
-        )
-    services.ledger.write_problems(lease, problems)
-    services.ledger.write_notes(lease, notes)
-    if not slices:
+        asked = folders or mailbox.folders
+        _list_folders(services, lease, window, reader, asked, accept_vanished, found)
+        counters = reader.bytes_received, reader.commands_sent
+    services.ledger.write_problems(lease, found.problems)
+    services.ledger.write_notes(lease, found.notes)
+    if not found.slices:
         services.publisher.publish_batch(lease, services.clock.now())
+    seconds = services.clock.monotonic() - started
     logger.info(
         "backfill.planned mailbox=%s slices=%d messages=%d problems=%d elapsed_s=%.3f",
         mailbox_id,
-        len(slices),
-        sum(s.message_count for s in slices),
-        len(problems),
-        result.seconds,
+        len(found.slices),
+        sum(s.message_count for s in found.slices),
+        len(found.problems),
+        seconds,
     )
-    return result
+    return PlanResult(lease, window, tuple(found.slices), tuple(found.problems), *counters, seconds)
+
+
+def _list_folders(
+    services: Services,
+    lease: Lease,
+    window: Window,
+    reader: MailReader,
+    asked: Sequence[str],
+    accept_vanished: bool,
+    found: _Found,
+) -> None:
+    """List one folder after the other; one that fails harms no other."""
+    names, missing = resolve_folders(asked, reader.list_folders())
+    for folder in missing:
+        error = FolderMissingError(mailbox_id=lease.mailbox_id, folder=folder)
+        found.problems.append(str(error))
+    for name in names:
+        try:
+            listing = list_folder(services, lease, window, reader, name, accept_vanished)
+        except (FolderMissingError, ServerRefusedError) as error:
+            found.problems.append(str(error))
+            continue
+        found.slices += _plan_folder(services, lease, listing)
+        found.problems += listing.problems
+        found.notes += listing.notes
 
 
 def _plan_folder(

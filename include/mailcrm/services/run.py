@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailcrm.errors import IncompleteRunError, MailcrmError
-from mailcrm.records import COUNT_NAMES, Certificate, Direction, VerifyResult, Window
+from mailcrm.records import COUNT_NAMES, Certificate, Direction, Outcome, VerifyResult, Window
 from mailcrm.services.check import run_check
 from mailcrm.services.fetch import Progress, run_fetch
 from mailcrm.services.match import run_match
@@ -67,7 +67,7 @@ class RunReport:
                 **{name: certificate.total(name) for name in COUNT_NAMES},
                 "balanced": certificate.balanced,
             },
-            "decisions": dict(summary.decisions) if summary else {},
+            "decisions": dict(summary.decisions) if summary else no_decisions(),
             "checks": {name: checks[name] for name in ("passed", "failed", "held")},
             "problems": list(summary.problems) if summary else [],
             "notes": list(summary.notes) if summary else [],
@@ -81,6 +81,11 @@ class RunReport:
         }
 
 
+def no_decisions() -> dict[str, int]:
+    """All outcomes, none of them met."""
+    return dict.fromkeys((outcome.value for outcome in Outcome), 0)
+
+
 def run_mailbox(
     services: Services,
     mailbox_id: str,
@@ -88,6 +93,7 @@ def run_mailbox(
     until: dt.datetime | None = None,
     folders: Sequence[str] | None = None,
     progress: Progress | None = None,
+    accept_vanished: bool = False,
 ) -> RunReport:
     """Verify, plan, fetch, match, check and publish one mailbox.
 
@@ -108,27 +114,25 @@ def run_mailbox(
     )
     started = services.clock.monotonic()
     try:
-        _run_steps(services, report, since, until, folders, progress)
+        _verify(services, report)
+        started_plan = (report.mailbox, report.run_id, since, until, folders, accept_vanished)
+        _run_steps(services, report, run_plan(services, *started_plan), progress)
     except MailcrmError as error:
         report.failure = error
     report.total_s = services.clock.monotonic() - started
     return report
 
 
-def _run_steps(
-    services: Services,
-    report: RunReport,
-    since: dt.datetime | None,
-    until: dt.datetime | None,
-    folders: Sequence[str] | None,
-    progress: Progress | None,
-) -> None:
-    clock = services.clock
-    started = clock.monotonic()
+def _verify(services: Services, report: RunReport) -> None:
+    started = services.clock.monotonic()
     report.verify = run_verify(services, report.mailbox, list(Direction))
-    report.seconds["verify"] = clock.monotonic() - started
+    report.seconds["verify"] = services.clock.monotonic() - started
     raise_unless_usable(report.mailbox, report.verify[Direction.IMAP])
-    plan = run_plan(services, report.mailbox, report.run_id, since, until, folders)
+
+
+def _run_steps(
+    services: Services, report: RunReport, plan: PlanResult, progress: Progress | None
+) -> None:
     report.seconds["plan"] = plan.seconds
     report.bytes_received += plan.bytes_received
     report.commands_sent += plan.commands_sent
@@ -138,7 +142,7 @@ def _run_steps(
     except MailcrmError as error:
         report.summary = read_summary(services, report.run_id)
         if report.summary.state == "running":
-            services.ledger.finish_run(plan.lease, "failed", clock.now())
+            services.ledger.finish_run(plan.lease, "failed", services.clock.now())
             report.summary = read_summary(services, report.run_id)
         raise error
     report.summary = read_summary(services, report.run_id)

@@ -1,8 +1,9 @@
 """Publishing conversations: their members, those that merged, and their summary rows."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
 
 from mailcrm.adapters.crm_database.engine import chunked, insert_into
 from mailcrm.adapters.crm_database.schema import (
@@ -103,19 +104,8 @@ def _summarise(connection: Connection, keys: Iterable[str]) -> None:
     )
     for chunk in chunked(sorted(keys)):
         mine = messages.c.conversation_key.in_(chunk)
-        ranked = select(messages.c.conversation_key, messages.c.subject, rank).where(mine)
-        first = ranked.subquery()
-        totals = (
-            select(
-                messages.c.conversation_key,
-                func.min(messages.c.sent_at).label("first_at"),
-                func.max(messages.c.sent_at).label("last_at"),
-                func.count().label("message_count"),
-            )
-            .where(mine)
-            .group_by(messages.c.conversation_key)
-            .subquery()
-        )
+        first = select(messages.c.conversation_key, messages.c.subject, rank).where(mine).subquery()
+        totals = _totals(mine).subquery()
         rows = (
             select(
                 totals.c.conversation_key,
@@ -135,3 +125,17 @@ def _summarise(connection: Connection, keys: Iterable[str]) -> None:
                 set_={name: insert.excluded[name] for name in names[1:]},
             )
         )
+
+
+def _totals(mine: ColumnElement[bool]) -> Select[Any]:
+    messages = crm_messages
+    return (
+        select(
+            messages.c.conversation_key,
+            func.min(messages.c.sent_at).label("first_at"),
+            func.max(messages.c.sent_at).label("last_at"),
+            func.count().label("message_count"),
+        )
+        .where(mine)
+        .group_by(messages.c.conversation_key)
+    )

@@ -77,7 +77,6 @@ def _mark_staged(
 
 def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[str, Any]:
     parsed, identity = row.parsed, row.identity
-    sender = parsed.sender()
     return {
         "generation_id": generation_id,
         "uid": row.uid,
@@ -88,6 +87,7 @@ def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[s
         "disposition": row.disposition,
         "reason": row.rule,
         "message_key": None,
+        **_crm_columns(row),
         "message_id_hash": identity.message_id_hash,
         "fingerprint": identity.fingerprint,
         "relink_digest": plan_relink_digest(parsed, row.internaldate),
@@ -99,6 +99,13 @@ def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[s
         "defects": list(parsed.defects),
         "partial": parsed.partial,
         "raw": row.raw,
+    }
+
+
+def _crm_columns(row: StagedMessage) -> dict[str, Any]:
+    """The columns that staging shares with crm_messages."""
+    parsed, sender = row.parsed, row.parsed.sender()
+    return {
         "message_id": parsed.message_id,
         "subject": parsed.subject,
         "sent_at": parsed.sent_at,
