@@ -17,6 +17,7 @@ from mailcrm.adapters.crm_database.schema.base import (
 )
 from mailcrm.adapters.crm_database.schema.crm import (
     V_CONTACT_TIMELINE,
+    V_MESSAGE_LINEAGE,
     contact_keys,
     crm_attachments,
     crm_contact_addresses,
@@ -28,6 +29,7 @@ from mailcrm.adapters.crm_database.schema.crm import (
     crm_message_sightings,
     crm_messages,
     crm_tickets,
+    failed_send_notices,
     match_decisions,
     match_reviews,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "OUTCOMES",
     "ROLES",
     "V_CONTACT_TIMELINE",
+    "V_MESSAGE_LINEAGE",
     "BigKey",
     "Time",
     "UtcDateTime",
@@ -74,6 +77,7 @@ __all__ = [
     "crm_message_sightings",
     "crm_messages",
     "crm_tickets",
+    "failed_send_notices",
     "mailbox_health",
     "mailboxes",
     "match_decisions",

@@ -176,9 +176,29 @@ crm_delivery_failures = Table(
     Column("contact_id", Text),
 )
 
+failed_send_notices = Table(
+    "failed_send_notices",
+    metadata,
+    Column("message_key", String(64), ForeignKey("crm_messages.message_key"), primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    Column("monitor", Text, primary_key=True, comment="who watches failed sends"),
+    Column("mailbox_id", String(40), nullable=False),
+    Column("batch_id", String(64), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("notified_at", Time, comment="empty: not told yet"),
+)
+Index("ix_failed_send_notices_mailbox", failed_send_notices.c.mailbox_id)
+
 V_CONTACT_TIMELINE = """
 CREATE VIEW v_contact_timeline AS
 SELECT c.contact_id, m.message_key, m.conversation_key, m.direction, m.sent_at, m.subject,
        m.snippet, c.rule, c.score
 FROM crm_message_contacts AS c JOIN crm_messages AS m ON m.message_key = c.message_key
+"""
+
+V_MESSAGE_LINEAGE = """
+CREATE VIEW v_message_lineage AS
+SELECT m.message_key, m.batch_id, m.published_at, r.run_id, r.mailbox_id, r.kind AS run_kind,
+       r.batch_hash, r.versions, r.release_reason, r.started_at
+FROM crm_messages AS m JOIN sync_runs AS r ON r.batch_id = m.batch_id
 """

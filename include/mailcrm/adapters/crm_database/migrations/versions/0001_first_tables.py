@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from mailcrm.adapters.crm_database.schema import V_CONTACT_TIMELINE, UtcDateTime
+from mailcrm.adapters.crm_database.schema import V_CONTACT_TIMELINE, V_MESSAGE_LINEAGE, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -326,6 +326,13 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("batch_id", sa.String(length=64), nullable=True),
         sa.Column("internaldate", UtcDateTime(), nullable=True),
+        sa.Column("parser_version", sa.Text(), nullable=True, comment="that parsed it last"),
+        sa.Column(
+            "rules_version", sa.Text(), nullable=True, comment="of the checks that judged it last"
+        ),
+        sa.Column("discarded_by", sa.Text(), nullable=True),
+        sa.Column("discarded_at", UtcDateTime(), nullable=True),
+        sa.Column("discard_reason", sa.Text(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint(
@@ -367,7 +374,33 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
-        sa.Column("release_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "release_reason",
+            sa.Text(),
+            nullable=True,
+            comment="why a person published it although it was held",
+        ),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("released_at", UtcDateTime(), nullable=True),
+        sa.Column(
+            "kind",
+            sa.String(length=8),
+            server_default="sync",
+            nullable=False,
+            comment="sync or replay",
+        ),
+        sa.Column(
+            "metrics",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=True,
+            comment="what later runs of the mailbox are compared with",
+        ),
+        sa.Column(
+            "versions",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=True,
+            comment="of the product and its rules, as the batch was checked",
+        ),
         sa.Column(
             "problems",
             sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
@@ -517,6 +550,27 @@ def upgrade() -> None:
         batch_op.create_index("ix_crm_message_sightings_key", ["message_key"], unique=False)
 
     op.create_table(
+        "failed_send_notices",
+        sa.Column("message_key", sa.String(length=64), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("monitor", sa.Text(), nullable=False, comment="who watches failed sends"),
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column("batch_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("notified_at", UtcDateTime(), nullable=True, comment="empty: not told yet"),
+        sa.ForeignKeyConstraint(
+            ["message_key"],
+            ["crm_messages.message_key"],
+            name=op.f("fk_failed_send_notices_message_key"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "message_key", "recipient", "monitor", name=op.f("pk_failed_send_notices")
+        ),
+    )
+    with op.batch_alter_table("failed_send_notices", schema=None) as batch_op:
+        batch_op.create_index("ix_failed_send_notices_mailbox", ["mailbox_id"], unique=False)
+
+    op.create_table(
         "mailbox_health",
         sa.Column("mailbox_id", sa.String(length=40), nullable=False),
         sa.Column("direction", sa.String(length=4), nullable=False),
@@ -636,9 +690,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "generation_id", name=op.f("pk_sync_run_folders")),
     )
     op.execute(V_CONTACT_TIMELINE)
+    op.execute(V_MESSAGE_LINEAGE)
 
 
 def downgrade() -> None:
+    op.execute("DROP VIEW v_message_lineage")
     op.execute("DROP VIEW v_contact_timeline")
     op.drop_table("sync_run_folders")
     with op.batch_alter_table("sync_ledger", schema=None) as batch_op:
@@ -654,6 +710,10 @@ def downgrade() -> None:
 
     op.drop_table("match_decisions")
     op.drop_table("mailbox_health")
+    with op.batch_alter_table("failed_send_notices", schema=None) as batch_op:
+        batch_op.drop_index("ix_failed_send_notices_mailbox")
+
+    op.drop_table("failed_send_notices")
     with op.batch_alter_table("crm_message_sightings", schema=None) as batch_op:
         batch_op.drop_index("ix_crm_message_sightings_key")
 
