@@ -26,6 +26,8 @@ __all__ = ["decide_message"]
 
 _SENDING_ROLES = frozenset({"from", "sender", "reply_to"})
 _IGNORED_KINDS = {"bulk": "bulk_sender", "auto_reply": "auto_reply", "bounce": "bounce"}
+# RFC 5322 §3.6.2 wants one From that can be read; who of several wrote is anybody's guess.
+_UNCLEAR_FROM = frozenset({"multiple_from", "duplicate_from", "malformed_from", "from_missing"})
 _CLOSE = 0.1
 _NO_CONTACTS: frozenset[str] = frozenset()
 
@@ -42,8 +44,8 @@ def decide_message(
 
     Returns:
         One decision per participant, in their order. Several candidates that fit equally are
-        ambiguous, never the first of them; a sender whom a trusted server reports as failing is
-        possible at best.
+        ambiguous, never the first of them; a sender whom a trusted server reports as failing, or
+        whose From can be read in several ways, is possible at best.
     """
     view = view_sender(context.participants, context.list_id)
     is_plain = not (view.is_rewritten or view.is_via)
@@ -60,7 +62,7 @@ def _decide_usual(
 ) -> Decision:
     """Decide on somebody who stands in the header as himself; remembered, as people recur."""
     is_sending = person.role in _SENDING_ROLES
-    sending = (context.kind, context.auth_result) if is_sending else None
+    sending = (context.kind, context.auth_result, _unclear(context)) if is_sending else None
     key = (person.address, person.display_name, sending, context.list_id, own)
     decision = index.memo.get(key)
     if not isinstance(decision, Decision):
@@ -150,24 +152,34 @@ def _weigh(
         plain = "no_candidate" if "@" in person.address else "no_address"
         return _NOBODY["role_address" if is_role else plain]
     is_sending = person.role in _SENDING_ROLES
-    common = _sender_evidence(context.auth_result, is_rewritten) if is_sending else []
+    common = _sender_evidence(context, is_rewritten) if is_sending else []
     near = [*common, make_evidence("conversation")]
     candidates = merge_candidates(
         add_evidence(one, *(near if one.contact_id in nearby else common)) for one in found
     )
-    may_link = not (is_sending and context.auth_result == "fail")
+    may_link = not (is_sending and (context.auth_result == "fail" or _unclear(context)))
     sure = [one for one in candidates if may_link and one.score >= MATCH_AT]
     by_address = [one for one in sure if has_address(one)]
     held = [one for one in by_address if holds_address(one)]
     return _choose(candidates, held or by_address or ([] if is_role else sure))
 
 
-def _sender_evidence(auth_result: str | None, is_rewritten: bool) -> list[Evidence]:
+def _unclear(context: MessageContext) -> str:
+    """What makes From unclear, "" where it is clear."""
+    if not context.defects or _UNCLEAR_FROM.isdisjoint(context.defects):
+        return ""
+    return ", ".join(one for one in context.defects if one in _UNCLEAR_FROM)
+
+
+def _sender_evidence(context: MessageContext, is_rewritten: bool) -> list[Evidence]:
     """What holds for every candidate of a sender; a list's own pass says nothing of the author."""
     evidence = [make_evidence("list_reply_to")] if is_rewritten else []
-    if auth_result == "fail":
+    unclear = _unclear(context)
+    if unclear:
+        evidence.append(make_evidence("unclear_from", unclear))
+    if context.auth_result == "fail":
         return [*evidence, make_evidence("auth_fail")]
-    is_vouched = auth_result == "pass" and not is_rewritten
+    is_vouched = context.auth_result == "pass" and not is_rewritten
     return [*evidence, make_evidence("auth_pass" if is_vouched else "auth_none")]
 
 
@@ -193,8 +205,9 @@ def _rule_of(candidate: Candidate) -> str:
     and what it needed beside it.
     """
     names = {one.name for one in candidate.evidence}
-    if "auth_fail" in names:
-        return "auth_fail"
+    for doubt in ("auth_fail", "unclear_from"):
+        if doubt in names:
+            return doubt
     who = [one for one in candidate.evidence if one.name in IDENTIFYING_EVIDENCE]
     strongest = max(who, key=lambda one: one.weight).name
     if "list_reply_to" in names:

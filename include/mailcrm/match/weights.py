@@ -42,6 +42,7 @@ WEIGHTS: dict[str, float] = {
     "auth_pass": 0.03,  # a trusted server vouches for the sender's domain
     "auth_none": 0.00,  # no trusted server said anything: neutral, shown
     "auth_fail": -0.60,  # a trusted server says that it is not he: ask at best
+    "unclear_from": -0.30,  # two From fields or addresses, none, or an unreadable one: ask
     "name_holds_other_address": -0.50,  # "alice@a.example" <bob@b.example>
     "namesake": -0.10,  # another contact has this very name: the inbox rule alone must not choose
     "lookalike_domain": -0.10,  # one letter off the contact's own domain

@@ -133,7 +133,8 @@ class MessageContext:
     """One new message as `match` sees it.
 
     `conversation_contacts` are contact ids already matched in the same conversation.
-    `auth_result` is pass, fail or None (no trusted server said anything).
+    `auth_result` is pass, fail or None (no trusted server said anything). `defects` are those of
+    `ParsedMessage`: what was odd about the message, such as two From fields.
     """
 
     generation_id: int
@@ -145,6 +146,7 @@ class MessageContext:
     list_id: str | None
     participants: tuple[Participant, ...]
     conversation_contacts: frozenset[str] = frozenset()
+    defects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

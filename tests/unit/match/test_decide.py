@@ -332,3 +332,23 @@ def test_failing_sender_is_never_matched(one: MessageContext) -> None:
         if one.auth_result == "fail" and participant.role in ("from", "reply_to"):
             assert decision.outcome is not Outcome.MATCHED
         assert (decision.contact_id is None) is (decision.outcome is not Outcome.MATCHED)
+
+
+@pytest.mark.row("R177")
+@pytest.mark.parametrize(
+    "defect", ["multiple_from", "duplicate_from", "malformed_from", "from_missing"]
+)
+def test_sender_of_an_unclear_from_is_possible_at_best_and_says_why(defect: str) -> None:
+    decision = decide("ada@acme.example", "Ada Byron", defects=("date_missing", defect))
+    assert (decision.outcome, decision.rule) == (Outcome.POSSIBLE, "unclear_from")
+    assert decision.candidates[0].contact_id == "ada"
+    doubts = [e for e in decision.candidates[0].evidence if e.name == "unclear_from"]
+    assert [one.detail for one in doubts] == [defect]
+
+
+@pytest.mark.row("R177")
+def test_recipient_beside_an_unclear_from_still_matches() -> None:
+    people = (sender("ada@acme.example"), Participant("to", 0, "bob@stone.example", ""))
+    odd = context(*people, defects=("multiple_from",))
+    decisions = decide_message(odd, index_of(*CRM), OWN)
+    assert [one.outcome for one in decisions] == [Outcome.POSSIBLE, Outcome.MATCHED]

@@ -38,6 +38,7 @@ class DecisionRows(BatchRows):
                 staged.c.direction,
                 staged.c.auth_result,
                 staged.c.list_id,
+                staged.c.defects,
             )
             .where(*self._new_rows(batch_id))
             .order_by(staged.c.generation_id, staged.c.uid)
@@ -46,8 +47,11 @@ class DecisionRows(BatchRows):
         contacts = self._conversation_contacts(batch_id)
         with reading(self._engine) as connection:
             for row in connection.execute(statement):
+                *facts, defects = row
                 key = (row.generation_id, row.uid)
-                yield MessageContext(*row, people.get(key, ()), contacts.get(key, frozenset()))
+                yield MessageContext(
+                    *facts, people.get(key, ()), contacts.get(key, frozenset()), tuple(defects)
+                )
 
     def _conversation_contacts(self, batch_id: str) -> dict[tuple[int, int], frozenset[str]]:
         """Contacts already linked to published messages of the same conversations."""

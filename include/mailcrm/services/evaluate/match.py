@@ -169,6 +169,7 @@ def _build_contexts(
             auth_result=None,
             list_id=message.list_id,
             participants=message.participants,
+            defects=message.defects,
         )
         for name, message in parsed.items()
     }
