@@ -35,7 +35,7 @@ QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make pins" $(ARGS)
 
-.PHONY: help demo up test check format pins venv clean
+.PHONY: help demo up test evidence check format pins venv clean
 
 help:  ## list the commands
 	@sed -n -E 's/^([a-z]+):.*  ## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ up: $(VENV)/.installed  ## the demo's home with the whole Airflow on http://loca
 test: $(VENV)/.installed-dev  ## every test, against real servers (installs missing ones when it may)
 	@bash tests/setup_servers.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 600
+
+evidence: $(VENV)/.installed-dev  ## the long form of the fault tests; writes docs/evidence.md
+	@bash tests/setup_servers.sh
+	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md \
+		tests/contract tests/faults tests/integration tests/unit
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))
