@@ -1,11 +1,7 @@
-"""Listing one folder for `plan`: what the server has in the window, held against the ledger.
-
-The server's date search saves work and proves nothing: what it found inside the window and what
-it counts outside must add up to the folder's size, or every message is asked for its date.
-"""
+"""Listing one folder for `plan`: what the server has in the window, held against the ledger."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailcrm.backfill import (
@@ -15,11 +11,9 @@ from mailcrm.backfill import (
     plan_absent,
     plan_listing,
     plan_missing,
-    plan_search,
     plan_unknown,
 )
 from mailcrm.dedupe import RELINK_FIELDS, plan_relink_digest
-from mailcrm.errors import ServerRefusedError
 from mailcrm.parse import parse_message
 from mailcrm.ports import MailReader
 from mailcrm.records import (
@@ -31,12 +25,11 @@ from mailcrm.records import (
     SearchCriteria,
     Window,
 )
+from mailcrm.services.searching import search_folder
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
 
-# A folder is listed in windows of at most this many messages: bounded lines, bounded memory.
-LISTING_STEP = 20_000
 # Headers are asked for in groups of this many messages when a folder was numbered anew.
 RELINK_STEP = 500
 # So many generations in a row that one run only has seen: the server keeps no stable uids.
@@ -84,7 +77,10 @@ def list_folder(
     )
     note = unstable_note(services, lease.mailbox_id, status)
     work.notes += [note] if note else []
-    for criteria, uids in search_folder(reader, status, window, work.notes):
+    search = search_folder(reader, status, window)
+    work.notes += [search.note] if search.note else []
+    work.problems += [search.problem] if search.problem else []
+    for criteria, uids in search.parts:
         _list_part(work, criteria, uids)
     if generation.number > 1:
         _relink(work)
@@ -111,53 +107,6 @@ def unstable_note(services: Services, mailbox_id: str, status: FolderStatus) -> 
     if services.ledger.count_short_lives(mailbox_id, status.name) > UNSTABLE_AFTER:
         return f"folder {status.name!r}: uidvalidity changes every run; recognised by content"
     return None
-
-
-def search_folder(
-    reader: MailReader, status: FolderStatus, window: Window, notes: list[str]
-) -> Iterator[tuple[SearchCriteria, list[int]]]:
-    """Uids that may lie inside the window, in uid windows of at most LISTING_STEP messages.
-
-    Yields:
-        The criteria and its uids, ascending; the caller drops those outside the window. A note
-        is added where the search could not be trusted.
-    """
-    parts = list(_uid_windows(reader, status, window))
-    found = [list(reader.search_uids(criteria)) for criteria in parts]
-    if not _adds_up(reader, status, parts, found):
-        notes.append(f"folder {status.name!r}: its search left messages out; each was asked")
-        found = [list(reader.enumerate_uids(criteria)) for criteria in parts]
-    yield from zip(parts, found, strict=True)
-
-
-def _uid_windows(
-    reader: MailReader, status: FolderStatus, window: Window
-) -> Iterator[SearchCriteria]:
-    search = plan_search(window)
-    if status.exists <= LISTING_STEP:
-        yield search
-        return
-    lows = [1, *list(reader.uid_anchors(LISTING_STEP))[1:]]
-    for low, following in zip(lows, [*lows[1:], None], strict=True):
-        high = None if following is None else following - 1
-        yield SearchCriteria(search.since, search.before, low, high)
-
-
-def _adds_up(
-    reader: MailReader,
-    status: FolderStatus,
-    parts: Sequence[SearchCriteria],
-    found: Sequence[list[int]],
-) -> bool:
-    """Whether what was found, and what lies outside, are at least all that the folder holds."""
-    inside = sum(len(uids) for uids in found)
-    if inside >= status.exists:
-        return True
-    try:
-        outside = sum(reader.count_outside(criteria) for criteria in parts)
-    except ServerRefusedError:
-        return False
-    return inside + outside >= status.exists
 
 
 def _list_part(work: FolderListing, criteria: SearchCriteria, uids: list[int]) -> None:

@@ -8,8 +8,8 @@ from mailcrm.backfill import plan_unknown, resolve_folders
 from mailcrm.errors import FolderMissingError
 from mailcrm.ports import MailReader
 from mailcrm.records import Direction, LedgerEntry, Window
-from mailcrm.services.listing import search_folder
 from mailcrm.services.plan import mailbox_window
+from mailcrm.services.searching import search_folder
 from mailcrm.services.wiring import Services
 
 
@@ -62,7 +62,7 @@ def _preview_folder(
     generation = services.ledger.find_generation(mailbox_id, folder, status.uidvalidity or 0)
     messages = size_bytes = covered = 0
     now = services.clock.now()
-    for criteria, uids in search_folder(reader, status, window, []):
+    for criteria, uids in search_folder(reader, status, window).parts:
         known: dict[int, LedgerEntry] = {}
         if generation is not None:
             entries = services.ledger.read_entries(
