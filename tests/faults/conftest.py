@@ -12,6 +12,7 @@ from fakes.mail_reader import FakeMailbox
 from faults.engine import Product, make_template, open_product
 from servers.honest_imap import Quirk
 
+RecordProperty = Callable[[str, object], None]
 OpenProduct = Callable[..., AbstractContextManager[Product]]
 
 

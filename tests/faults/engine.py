@@ -19,6 +19,7 @@ from mailcrm.adapters.crm_database.schema import sync_ledger
 from mailcrm.adapters.mail_servers import RealMailServers
 from mailcrm.adapters.secrets import EnvironmentCredentials, connection_variable
 from mailcrm.records import Credential, Direction
+from mailcrm.services.publish import RunSummary
 from mailcrm.services.run import RunReport, run_mailbox
 from mailcrm.services.wiring import Services
 from servers.honest_imap import HonestImap, Quirk, run_honest_imap
@@ -54,11 +55,20 @@ class Product:
         """The whole pipeline once."""
         return run_mailbox(self.services, "sales", **options)
 
-    def run_fine(self, **options: Any) -> RunReport:
+    def run_fine(self, **options: Any) -> RunSummary:
         """A run that must be green."""
         report = self.run(**options)
         assert report.failure is None, report.failure
-        return report
+        assert report.summary is not None
+        assert report.summary.certificate.balanced
+        return report.summary
+
+    def run_badly(self, **options: Any) -> str:
+        """A run that must not be green; the one line that says why."""
+        failure = self.run(**options).failure
+        assert failure is not None
+        assert str(failure).isprintable()
+        return str(failure)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What a SELECT gives."""
@@ -88,6 +98,10 @@ class Product:
     def dump(self) -> Any:
         """All that the runs left behind, in one form."""
         return dump(self.engine)
+
+    def crm(self) -> dict[str, list[str]]:
+        """The rows that people see, in one form."""
+        return {name: rows for name, rows in self.dump().items() if name.startswith("crm_")}
 
     def expect_all(self, *names: str) -> None:
         """Exactly these letters are published, each once."""
