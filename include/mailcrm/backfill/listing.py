@@ -88,9 +88,13 @@ def plan_listing(
             covered += entry.batch_id != batch_id
         else:
             adopted.append(uid)
-    taken = frozenset(adopted)
-    own = sum(
-        entry.state.is_final and entry.batch_id == batch_id and entry.uid not in taken
+    own = _count_own(known, batch_id, frozenset(adopted))
+    return ListingPlan(tuple(listed), tuple(outside), tuple(adopted), covered, own)
+
+
+def _count_own(known: Mapping[int, LedgerEntry], batch_id: str, adopted: Collection[int]) -> int:
+    """Uids that this batch itself brought to an end, when a task of its run is tried again."""
+    return sum(
+        entry.state.is_final and entry.batch_id == batch_id and entry.uid not in adopted
         for entry in known.values()
     )
-    return ListingPlan(tuple(listed), tuple(outside), tuple(adopted), covered, own)

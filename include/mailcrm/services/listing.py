@@ -119,9 +119,10 @@ def _list_part(work: FolderListing, criteria: SearchCriteria, uids: list[int]) -
     uids = sorted({*uids, *found})
     news = _fetch_news(work.reader, plan_unknown(uids, known))
     part = plan_listing(uids, known, news, work.window, lease.batch_id, now)
-    services.ledger.write_listing(
-        lease, generation_id, part.listed, part.outside, part.adopted, now
-    )
+    if part.listed or part.outside or part.adopted:
+        services.ledger.write_listing(
+            lease, generation_id, part.listed, part.outside, part.adopted, now
+        )
     _count(work, part, uids, known)
     work.vanished += vanished
     work.listed += len(vanished)

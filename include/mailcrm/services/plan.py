@@ -77,8 +77,7 @@ def run_plan(
     """List the window on the server, compare it with the ledger, and cut the news into slices.
 
     Takes the mailbox's lease, so that an older run can write no more. A folder that cannot be
-    listed is a problem of its own: the others go on, and the run ends incomplete.
-    `accept_vanished` is a person's word that very many messages are gone for good.
+    listed harms only itself. `accept_vanished`: very many messages are gone, and that is right.
 
     Raises:
         UnknownMailboxError, SettingsError, ImapCredentialError, ServerUnreachableError
@@ -100,10 +99,9 @@ def run_plan(
         services.publisher.publish_batch(lease, services.clock.now())
     seconds = services.clock.monotonic() - started
     logger.info(
-        "backfill.planned mailbox=%s slices=%d messages=%d problems=%d elapsed_s=%.3f",
+        "backfill.planned mailbox=%s slices=%d problems=%d elapsed_s=%.3f",
         mailbox_id,
         len(found.slices),
-        sum(s.message_count for s in found.slices),
         len(found.problems),
         seconds,
     )
