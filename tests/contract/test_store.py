@@ -237,6 +237,8 @@ def test_adopt_quarantined_rows_of_a_held_batch_are_read_again(store: Store) -> 
     store.ledger.write_listing(lease, inbox.generation_id, [], [], [1], NOON)
     assert list(store.ledger.plan_rows(lease, inbox.generation_id)) == [(1, 500)]
     store.stage(lease, inbox, staged(1, parsed("a@x")))
+    assert store.rows("SELECT state FROM sync_quarantine") == [("held",)]
+    store.publish(lease)
     assert store.rows("SELECT state FROM sync_quarantine") == [("replayed",)]
 
 

@@ -4,8 +4,10 @@ from mailcrm.check.row_rules import ROW_RULES, check_row
 from mailcrm.check.rule import SIGHTED, RowFault, Rule
 from mailcrm.check.subjects import COUNTS, SCOPES, SUBJECTS
 from mailcrm.check.suite import SUITE, decide_gate
+from mailcrm.check.version import CHECKS_VERSION
 
 __all__ = [
+    "CHECKS_VERSION",
     "COUNTS",
     "ROW_RULES",
     "SCOPES",

@@ -1,6 +1,8 @@
 """`mailcrm batch` and `mailcrm quarantine`: what is held back, and why."""
 
 import base64
+import getpass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,10 @@ quarantine_app = typer.Typer(help="Messages that are held back.", no_args_is_hel
 
 OnlyMailbox = Annotated[
     str | None, typer.Option("--mailbox", metavar="ID", help="Only this mailbox. Default: all.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides. Default: this user.")
 ]
 
 
@@ -69,6 +75,100 @@ def show_message(
     row["raw_bytes"] = None if raw is None else len(raw)
     encoded = None if raw is None else base64.b64encode(raw).decode("ascii")
     return Reply({**row, "raw_base64": encoded}, lambda console: show_status(console, row))
+
+
+@batch_app.command("release")
+def release(
+    context: typer.Context,
+    batch_id: Annotated[str, typer.Argument(metavar="ID", help="As in `list`.")],
+    reason: Reason,
+    by: By = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Publish a held batch exactly as it was checked; who and why is recorded."""
+    from mailcrm.cli.output import plain
+    from mailcrm.services.batches import release_batch
+    from mailcrm.services.wiring import open_services
+
+    know(context, batch_id=batch_id)
+    with open_services() as services:
+        summary = release_batch(services, batch_id, _person(by), _reason(reason))
+    counts = {name: summary.certificate.total(name) for name in ("published", "duplicate")}
+    document = {"batch_id": batch_id, "run_id": summary.run_id, "state": summary.state, **counts}
+    text = f"Released: {counts['published']} published, {counts['duplicate']} duplicate."
+    return Reply({**document, "failed": plain(summary.checks["failed"])}, _printing(text))
+
+
+@quarantine_app.command("replay")
+def replay(
+    context: typer.Context,
+    number: Annotated[
+        int | None, typer.Option("--id", metavar="NUMBER", min=1, max=2**63 - 1, help="Only one.")
+    ] = None,
+    mailbox: OnlyMailbox = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="NAME", help="Only what this rule held back.")
+    ] = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Judge held messages again, by today's parser and checks, and publish those that pass."""
+    from mailcrm.services.quarantine import replay_messages
+    from mailcrm.services.wiring import open_services
+
+    with open_services() as services:
+        reports = replay_messages(services, mailbox, number, rule)
+    rows = [report.to_json() for report in reports]
+    names = ("mailbox", "published", "duplicate", "failed", "without_bytes", "unsettled")
+    shown = [
+        {**row, "failed": [f"{n}: {name}" for n, name in report.failed]}
+        for row, report in zip(rows, reports, strict=True)
+    ]
+    failure = next((report.failure for report in reports if report.failure), None)
+    return Reply(
+        {"replayed": rows},
+        lambda console: _show(console, shown, names, "Nothing to replay."),
+        failure=failure,
+    )
+
+
+@quarantine_app.command("discard")
+def discard(
+    context: typer.Context,
+    quarantine_id: Annotated[
+        int, typer.Argument(metavar="NUMBER", min=1, max=2**63 - 1, help="As in `list`.")
+    ],
+    reason: Reason,
+    by: By = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Give up a held message: its bytes go, and it stays counted as quarantined."""
+    from mailcrm.services.quarantine import discard_message
+    from mailcrm.services.wiring import open_services
+
+    know(context, quarantine_id=quarantine_id)
+    person, why = _person(by), _reason(reason)
+    with open_services() as services:
+        discard_message(services, quarantine_id, person, why)
+    document = {"quarantine_id": quarantine_id, "state": "discarded", "by": person, "reason": why}
+    return Reply(document, _printing(f"Discarded {quarantine_id}; it stays counted."))
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("say why, in a few words", param_hint="'--reason'")
+    return text.strip()
+
+
+def _person(by: str | None) -> str:
+    """Who decides: as named, else the user of this machine."""
+    try:
+        return (by or "").strip() or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
+
+
+def _printing(text: str) -> "Callable[[Console], None]":
+    return lambda console: console.print(text)
 
 
 def _show(

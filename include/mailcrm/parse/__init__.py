@@ -8,5 +8,6 @@ separates new text from history. `message` puts it together; `text` is the gatew
 
 from mailcrm.parse.message import parse_message
 from mailcrm.parse.truth import compare_truth
+from mailcrm.parse.version import PARSER_VERSION
 
-__all__ = ["compare_truth", "parse_message"]
+__all__ = ["PARSER_VERSION", "compare_truth", "parse_message"]

@@ -5,6 +5,8 @@
 """
 
 from mailcrm.ports.files import Files
+from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
+from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
 from mailcrm.ports.overview import Overview
@@ -18,6 +20,7 @@ __all__ = [
     "Gate",
     "Ledger",
     "MailReader",
+    "Holds",
     "MailServers",
     "Overview",
     "Publisher",

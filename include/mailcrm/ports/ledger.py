@@ -18,8 +18,18 @@ from mailcrm.records import (
 class Ledger(Protocol):
     """Leases, generations, the ledger itself, and runs. Every write checks the lease's token."""
 
-    def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
-        """Start (or restart) a run: raise the mailbox's token at once, whoever holds it."""
+    def take_lease(
+        self,
+        mailbox_id: str,
+        run_id: str,
+        window: Window,
+        now: dt.datetime,
+        kind: str = "sync",
+    ) -> Lease:
+        """Start (or restart) a run: raise the mailbox's token at once, whoever holds it.
+
+        A run of kind replay reads quarantine, not the server; coverage does not grow by it.
+        """
         ...
 
     def open_generation(

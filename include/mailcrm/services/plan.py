@@ -20,6 +20,7 @@ from mailcrm.services.listing import FolderListing, list_folder
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
+REFETCHED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,8 @@ def run_plan(
     if not found.slices:
         services.publisher.publish_batch(lease, services.clock.now())
     seconds = services.clock.monotonic() - started
-    logger.info(
-        "backfill.planned mailbox=%s slices=%d problems=%d elapsed_s=%.3f",
-        mailbox_id,
-        len(found.slices),
-        len(found.problems),
-        seconds,
-    )
+    count = len(found.slices)
+    logger.info("backfill.planned mailbox=%s slices=%d elapsed_s=%.3f", mailbox_id, count, seconds)
     return PlanResult(lease, window, tuple(found.slices), tuple(found.problems), *counters, seconds)
 
 
@@ -129,8 +125,20 @@ def _list_folders(
             found.problems.append(str(error))
             continue
         found.slices += _plan_folder(services, lease, listing)
+        _keep_bytes(services, lease, reader, listing.generation.generation_id)
         found.problems += listing.problems
         found.notes += listing.notes
+
+
+def _keep_bytes(services: Services, lease: Lease, reader: MailReader, generation_id: int) -> None:
+    """Read again what waits in quarantine without its bytes; the folder is open."""
+    cap = services.settings.message_cap_bytes
+    for uid in services.holds.find_without_raw(generation_id, REFETCHED):
+        try:
+            raws = {m.uid: m.raw for m in reader.fetch_messages([uid], cap)}
+        except ServerRefusedError:
+            continue
+        services.holds.write_raw(lease, generation_id, raws, services.clock.now())
 
 
 def _plan_folder(

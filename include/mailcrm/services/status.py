@@ -8,7 +8,7 @@ from mailcrm.services.wiring import Services
 
 
 def read_status(services: Services, mailbox_id: str | None = None) -> dict[str, Any]:
-    """Health, coverage, last run, open reviews and quarantine of one mailbox, or of all.
+    """Health, coverage, last run, open reviews, quarantine and held batches, of one or of all.
 
     Returns:
         {"mailboxes": [...]} by id, as plain values (moments as aware UTC datetimes). An entry that
@@ -49,4 +49,5 @@ def _status_of(services: Services, entry: RegistryEntry) -> dict[str, Any]:
         "imap": entry.health.get("imap"),
         "smtp": entry.health.get("smtp"),
         **services.overview.read_mailbox_status(entry.mailbox_id),
+        "held_batches": list_held_batches(services, entry.mailbox_id),
     }

@@ -9,6 +9,8 @@ from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
+from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
+from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.registry import RegistryTables
@@ -28,6 +30,7 @@ from mailcrm.ports import (
     Overview,
     Publisher,
     Registry,
+    Holds,
     Staging,
 )
 from mailcrm.settings import Settings, load_settings
@@ -52,6 +55,7 @@ class Services:
 
 
 @contextlib.contextmanager
+    holds: Holds
 def open_services(
     settings: Settings | None = None, credentials: CredentialStore | None = None
 ) -> Iterator[Services]:
@@ -80,8 +84,9 @@ def open_services(
             publisher=PublishTables(engine),
             gate=GxGate(engine, settings),
             overview=OverviewTables(engine),
-            servers=RealMailServers(settings),
-            credentials=credentials or EnvironmentCredentials(),
+            holds=HoldTables(engine),
+            servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
+            credentials=credentials or LocalCredentials(settings.connections_file),
             files=LocalFiles(settings.home),
         )
     finally:

@@ -21,9 +21,21 @@ def derive_batch_id(mailbox_id: str, run_id: str) -> str:
 
 
 def take_lease(
-    connection: Connection, mailbox_id: str, run_id: str, window: Window, now: dt.datetime
+    connection: Connection,
+    mailbox_id: str,
+    run_id: str,
+    window: Window,
+    now: dt.datetime,
+    kind: str = "sync",
 ) -> Lease:
     """Raise the token and write the run's row; other unfinished runs become superseded."""
+    lease = raise_token(connection, mailbox_id, run_id, now)
+    _write_run(connection, lease, window, now, kind)
+    return lease
+
+
+def raise_token(connection: Connection, mailbox_id: str, run_id: str, now: dt.datetime) -> Lease:
+    """Give a run the right to write; every other run of the mailbox loses it at once."""
     insert = insert_into(connection, sync_leases).values(
         mailbox_id=mailbox_id, token=1, run_id=run_id, taken_at=now
     )
@@ -46,19 +58,26 @@ def take_lease(
         )
         .values(state="superseded", finished_at=now)
     )
-    _write_run(connection, lease, window, now)
     return lease
 
 
-def _write_run(connection: Connection, lease: Lease, window: Window, now: dt.datetime) -> None:
+def _write_run(
+    connection: Connection, lease: Lease, window: Window, now: dt.datetime, kind: str
+) -> None:
     values = {
         "token": lease.token,
         "window_since": window.since,
         "window_until": window.until or now,
         "window_is_open": window.until is None,
         "state": "running",
+        "kind": kind,
         "batch_hash": None,
         "checks": None,
+        "metrics": None,
+        "versions": None,
+        "release_reason": None,
+        "released_by": None,
+        "released_at": None,
         "problems": None,
         "notes": None,
         "started_at": now,

@@ -40,10 +40,17 @@ class LedgerTables(GenerationRows):
     """`ports.Ledger` on a database."""
 
     @retried
-    def take_lease(self, mailbox_id: str, run_id: str, window: Window, now: dt.datetime) -> Lease:
+    def take_lease(
+        self,
+        mailbox_id: str,
+        run_id: str,
+        window: Window,
+        now: dt.datetime,
+        kind: str = "sync",
+    ) -> Lease:
         """See `ports.Ledger`."""
         with writing(self._engine) as connection:
-            return take_lease(connection, mailbox_id, run_id, window, now)
+            return take_lease(connection, mailbox_id, run_id, window, now, kind)
 
     @retried
     def check_lease(self, lease: Lease) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
+from mailcrm import __version__
 from mailcrm.adapters.crm_database.conversations import publish_conversations
 from mailcrm.adapters.crm_database.engine import retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
@@ -34,8 +35,13 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
     sync_runs,
 )
+from mailcrm.adapters.crm_database.verdicts import publish_verdicts
+from mailcrm.adapters.quarantine import resolve_quarantine
 from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
+from mailcrm.check import CHECKS_VERSION
 from mailcrm.errors import ChecksFailedError, PublishConflictError
+from mailcrm.match import RULE_VERSION
+from mailcrm.parse import PARSER_VERSION
 from mailcrm.records import CheckReport, Lease, PublishCounts
 
 
@@ -57,6 +63,13 @@ class PublishTables:
         with writing(self._engine) as connection:
             check_lease(connection, lease)
             values: dict[str, Any] = {"checks": checks, "batch_hash": report.batch_hash}
+            values |= {"release_reason": None, "released_by": None, "released_at": None}
+            values["versions"] = {
+                "mailcrm": __version__,
+                "parser": PARSER_VERSION,
+                "matching": RULE_VERSION,
+                "checks": CHECKS_VERSION,
+            }
             values["decisions"] = count_outcomes(connection, lease.batch_id)
             connection.execute(
                 update(sync_runs).where(sync_runs.c.run_id == lease.run_id).values(**values)
@@ -77,6 +90,7 @@ class PublishTables:
             _check_passed(connection, lease, run)
             _publish_rows(connection, lease, now)
             counts = _close_ledger(connection, lease, now)
+            resolve_quarantine(connection, lease.batch_id, now)
             _empty_staging(connection, lease.batch_id)
             finish_run(connection, lease, _end_state(connection, lease, True), now)
             return counts

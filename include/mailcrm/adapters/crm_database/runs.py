@@ -80,7 +80,10 @@ def finish_run(connection: Connection, lease: Lease, state: str, now: dt.datetim
         .where(sync_runs.c.run_id == lease.run_id)
         .values(certificate=certificate.to_json(), state=state, finished_at=now)
     )
-    if state in ("published", "nothing_new", "incomplete"):
+    kind = connection.execute(
+        select(sync_runs.c.kind).where(sync_runs.c.run_id == lease.run_id)
+    ).scalar_one()
+    if state in ("published", "nothing_new", "incomplete") and kind == "sync":
         _extend_coverage(connection, lease, certificate)
     return certificate
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from mailcrm.adapters.crm_database.engine import chunked, insert_into
+from mailcrm.adapters.crm_database.engine import insert_into
 from mailcrm.adapters.crm_database.schema import (
     staged_messages,
     sync_generations,
     sync_quarantine,
 )
+from mailcrm.check import CHECKS_VERSION
+from mailcrm.parse import PARSER_VERSION
 from mailcrm.records import Lease, Quarantined, StagedMessage
 
 _LOCATION = ("mailbox_id", "folder", "uidvalidity", "uid")
@@ -73,31 +75,27 @@ def quarantine_rows(
         )
 
 
-def resolve_quarantine(
-    connection: Connection, generation_id: int, uids: list[int], now: dt.datetime
-) -> None:
-    """Mark messages that were held before and pass now."""
-    if not uids:
-        return
-    folder, uidvalidity = _folder_of(connection, generation_id)
-    mailbox_id = connection.execute(
-        select(sync_generations.c.mailbox_id).where(
-            sync_generations.c.generation_id == generation_id
+def resolve_quarantine(connection: Connection, batch_id: str, now: dt.datetime) -> None:
+    """Mark messages that were held before and are published with this batch."""
+    table, staged, generations = sync_quarantine, staged_messages, sync_generations
+    is_published = (
+        select(staged.c.uid)
+        .join(generations, generations.c.generation_id == staged.c.generation_id)
+        .where(
+            staged.c.batch_id == batch_id,
+            staged.c.disposition.in_(("publish", "duplicate")),
+            generations.c.mailbox_id == table.c.mailbox_id,
+            generations.c.folder == table.c.folder,
+            generations.c.uidvalidity == table.c.uidvalidity,
+            staged.c.uid == table.c.uid,
         )
-    ).scalar_one()
-    table = sync_quarantine
-    for chunk in chunked(uids):
-        connection.execute(
-            update(table)
-            .where(
-                table.c.mailbox_id == mailbox_id,
-                table.c.folder == folder,
-                table.c.uidvalidity == uidvalidity,
-                table.c.uid.in_(chunk),
-                table.c.state == "held",
-            )
-            .values(state="replayed", updated_at=now)
-        )
+        .exists()
+    )
+    connection.execute(
+        update(table)
+        .where(table.c.state == "held", is_published)
+        .values(state="replayed", updated_at=now)
+    )
 
 
 def _folder_of(connection: Connection, generation_id: int) -> tuple[str, int]:
@@ -110,7 +108,10 @@ def _folder_of(connection: Connection, generation_id: int) -> tuple[str, int]:
 
 def _upsert(connection: Connection, values: dict[str, Any], now: dt.datetime) -> None:
     table = sync_quarantine
+    values |= {"parser_version": PARSER_VERSION, "rules_version": CHECKS_VERSION}
     changed = {k: v for k, v in values.items() if k not in _LOCATION}
+    if values["raw"] is None:  # bytes that are kept already stay
+        del changed["raw"]
     statement = insert_into(connection, table).values(
         **values, state="held", attempts=1, created_at=now, updated_at=now
     )

@@ -15,7 +15,7 @@ from mailcrm.adapters.crm_database.schema import (
     staged_participants,
     sync_ledger,
 )
-from mailcrm.adapters.quarantine import resolve_quarantine, write_quarantine
+from mailcrm.adapters.quarantine import write_quarantine
 from mailcrm.dedupe import conversation_ids, plan_relink_digest
 from mailcrm.records import Decision, Lease, MessageContext, Participant, StagedMessage
 
@@ -49,8 +49,6 @@ def write_staged(
     _mark_staged(connection, lease, generation_id, uids, now)
     held = [row for row in rows if row.disposition == "quarantined"]
     write_quarantine(connection, lease, generation_id, held, now)
-    passed = [row.uid for row in rows if row.disposition != "quarantined"]
-    resolve_quarantine(connection, generation_id, passed, now)
 
 
 def _mark_staged(
