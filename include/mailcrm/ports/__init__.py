@@ -5,7 +5,6 @@
 """
 
 from mailcrm.ports.files import Files
-from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
 from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
@@ -18,9 +17,9 @@ __all__ = [
     "CredentialStore",
     "Files",
     "Gate",
+    "Holds",
     "Ledger",
     "MailReader",
-    "Holds",
     "MailServers",
     "Overview",
     "Publisher",

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
-from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
-from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.registry import RegistryTables
@@ -25,12 +24,12 @@ from mailcrm.ports import (
     CredentialStore,
     Files,
     Gate,
+    Holds,
     Ledger,
     MailServers,
     Overview,
     Publisher,
     Registry,
-    Holds,
     Staging,
 )
 from mailcrm.settings import Settings, load_settings
@@ -49,13 +48,13 @@ class Services:
     publisher: Publisher
     gate: Gate
     overview: Overview
+    holds: Holds
     servers: MailServers
     credentials: CredentialStore
     files: Files
 
 
 @contextlib.contextmanager
-    holds: Holds
 def open_services(
     settings: Settings | None = None, credentials: CredentialStore | None = None
 ) -> Iterator[Services]:
@@ -85,8 +84,8 @@ def open_services(
             gate=GxGate(engine, settings),
             overview=OverviewTables(engine),
             holds=HoldTables(engine),
-            servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
-            credentials=credentials or LocalCredentials(settings.connections_file),
+            servers=RealMailServers(settings),
+            credentials=credentials or EnvironmentCredentials(),
             files=LocalFiles(settings.home),
         )
     finally:
