@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mailcrm.backfill import plan_chunks
+from mailcrm.backfill import is_mass_vanishing, plan_chunks
 from mailcrm.check import check_row
 from mailcrm.dedupe import plan_identity
 from mailcrm.errors import ServerRefusedError
@@ -19,6 +19,7 @@ from mailcrm.records import (
     LedgerEntry,
     Mailbox,
     ParsedMessage,
+    SearchCriteria,
     StagedMessage,
     Window,
 )
@@ -155,6 +156,7 @@ def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress
         done += len(chunk)
         if progress is not None:
             progress(work.part.folder, done, len(todo))
+    _close_vanished(work, len(todo))
 
 
 def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
@@ -169,7 +171,7 @@ def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
             if _is_as_listed(work, message):
                 messages[message.uid] = message
     _stage(work, list(messages.values()))
-    _close_absent(work, [uid for uid in uids if uid not in messages], refused)
+    _sort_absent(work, [uid for uid in uids if uid not in messages], refused)
 
 
 def _read(work: _Slice, uids: list[int], refused: dict[int, str]) -> Iterator[FetchedMessage]:
@@ -187,22 +189,50 @@ def _read(work: _Slice, uids: list[int], refused: dict[int, str]) -> Iterator[Fe
         yield from found
 
 
-def _close_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> None:
+def _sort_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> None:
     """Tell apart what is gone (two answers agree) from what the server lists but does not give."""
     if not missing:
         return
     listed = {message.uid for message in work.reader.fetch_listing(missing)}
-    vanished = [uid for uid in missing if uid not in listed and uid not in refused]
+    unlisted = [uid for uid in missing if uid not in listed and uid not in refused]
+    listed |= _search_again(work, unlisted)
     unavailable = {
         uid: refused.get(uid, "listed, but not in the server's answer, asked twice")
         for uid in missing
-        if uid not in vanished
+        if uid in listed or uid in refused
     }
-    work.services.ledger.write_absent(
-        work.lease, work.part.generation_id, vanished, unavailable, work.services.clock.now()
-    )
-    work.vanished += vanished
+    _write_absent(work, [], unavailable)
+    work.vanished += [uid for uid in missing if uid not in unavailable]
     work.unavailable |= unavailable
+
+
+def _search_again(work: _Slice, uids: list[int]) -> set[int]:
+    """Those of the uids that a search still finds: FETCH leaves lines out, and so proves little."""
+    if not uids:
+        return set()
+    criteria = SearchCriteria(None, None, min(uids), max(uids))
+    try:
+        return set(work.reader.search_uids(criteria)).intersection(uids)
+    except ServerRefusedError:
+        return set(uids)
+
+
+def _close_vanished(work: _Slice, asked: int) -> None:
+    """Proved absence is an end; very many at once are likelier an outage, and stay open."""
+    if is_mass_vanishing(len(work.vanished), asked):
+        reason = "gone with very many others at once; waits for the next listing"
+        held = dict.fromkeys(work.vanished, reason)
+        work.unavailable |= held
+        work.vanished = []
+        _write_absent(work, [], held)
+        return
+    _write_absent(work, work.vanished, {})
+
+
+def _write_absent(work: _Slice, vanished: list[int], unavailable: dict[int, str]) -> None:
+    if vanished or unavailable:
+        now, generation_id = work.services.clock.now(), work.part.generation_id
+        work.services.ledger.write_absent(work.lease, generation_id, vanished, unavailable, now)
 
 
 def _stage(work: _Slice, messages: list[FetchedMessage]) -> None:
