@@ -173,7 +173,7 @@ class _Session:
             return Answer(final=b"%T BAD it does not parse\r\n")
         if command.verb != "EXAMINE":
             answer.lines[:0] = news
-            answer.uids[:0] = [0] * len(news) if answer.uids else []
+            answer.uids[:0] = [0] * len(news) if command.verb.endswith("FETCH") else []
         return answer
 
     def _news(self) -> list[bytes]:

@@ -112,7 +112,7 @@ def add_lines(verb: str, *lines: bytes, at: int = 0) -> Quirk:
     def bend(command: Command, answer: Answer) -> Answer:
         found, uids = list(answer.lines), list(answer.uids)
         found[at:at] = lines
-        uids[at:at] = [0] * len(lines) if uids else []
+        uids[at:at] = [0] * len(lines) if command.verb.endswith("FETCH") else []
         return dataclasses.replace(answer, lines=found, uids=uids)
 
     return only(verb, bend)
