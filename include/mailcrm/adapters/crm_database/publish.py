@@ -35,7 +35,6 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
     sync_runs,
 )
-from mailcrm.adapters.crm_database.verdicts import publish_verdicts
 from mailcrm.adapters.quarantine import resolve_quarantine
 from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
 from mailcrm.check import CHECKS_VERSION
