@@ -27,7 +27,7 @@ class AirflowCredentials:
         Raises:
             ImapCredentialError, SmtpCredentialError: no such Connection, or a field is empty.
         """
-        conn_id = f"mailbox_{mailbox_id}_{direction.value}"
+        conn_id = _name(mailbox_id, direction)
         try:
             connection = Connection.get(conn_id)
         except AirflowNotFoundException:
@@ -39,6 +39,20 @@ class AirflowCredentials:
                 reason = f"the Airflow Connection {conn_id} has no {name}"
                 raise _missing(mailbox_id, direction, reason)
         return Credential(username=connection.login, password=connection.password)
+
+    def write_credential(
+        self, mailbox_id: str, direction: Direction, credential: Credential
+    ) -> bool:
+        """See `CredentialStore`: a task may not change Airflow's Connections."""
+        return False
+
+    def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
+        """See `CredentialStore`."""
+        return f"set login and password of the Airflow Connection {_name(mailbox_id, direction)}"
+
+
+def _name(mailbox_id: str, direction: Direction) -> str:
+    return f"mailbox_{mailbox_id}_{direction.value}"
 
 
 def _missing(mailbox_id: str, direction: Direction, reason: str) -> CredentialError:

@@ -123,33 +123,70 @@ class CredentialError(PermanentError):
     template = "mailbox {mailbox_id}: {protocol} credentials: {reason}"
 
     def __init__(
-        self, *, protocol: str, mailbox_id: str, reason: str, code: str | None = None
+        self,
+        *,
+        protocol: str,
+        mailbox_id: str,
+        reason: str,
+        code: str | None = None,
+        is_rejected: bool = False,
     ) -> None:
         """Say which mailbox and direction; `reason` never holds the secret.
 
         `code` is the server's reply or response code; None where no server was asked.
+        `is_rejected` says that the same login would be rejected again.
         """
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
+        super().__init__(
+            protocol=protocol,
+            mailbox_id=mailbox_id,
+            reason=reason,
+            code=code,
+            is_rejected=is_rejected,
+        )
 
 
 class ImapCredentialError(CredentialError):
     """IMAP's half of a mailbox's credentials."""
 
     def __init__(
-        self, *, mailbox_id: str, reason: str, protocol: str = "imap", code: str | None = None
+        self,
+        *,
+        mailbox_id: str,
+        reason: str,
+        protocol: str = "imap",
+        code: str | None = None,
+        is_rejected: bool = False,
     ) -> None:
         """As `CredentialError`, with the protocol fixed."""
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
+        super().__init__(
+            protocol=protocol,
+            mailbox_id=mailbox_id,
+            reason=reason,
+            code=code,
+            is_rejected=is_rejected,
+        )
 
 
 class SmtpCredentialError(CredentialError):
     """SMTP's half of a mailbox's credentials."""
 
     def __init__(
-        self, *, mailbox_id: str, reason: str, protocol: str = "smtp", code: str | None = None
+        self,
+        *,
+        mailbox_id: str,
+        reason: str,
+        protocol: str = "smtp",
+        code: str | None = None,
+        is_rejected: bool = False,
     ) -> None:
         """As `CredentialError`, with the protocol fixed."""
-        super().__init__(protocol=protocol, mailbox_id=mailbox_id, reason=reason, code=code)
+        super().__init__(
+            protocol=protocol,
+            mailbox_id=mailbox_id,
+            reason=reason,
+            code=code,
+            is_rejected=is_rejected,
+        )
 
 
 class SettingsError(PermanentError):

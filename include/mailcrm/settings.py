@@ -29,6 +29,16 @@ class Settings(BaseSettings):
             "domain from the CRM's own tables, instead of crm_contacts."
         ),
     ] = None
+    connections_file: Annotated[
+        Path | None,
+        Field(description="JSON file of connections, read where no AIRFLOW_CONN_* is set."),
+    ] = None
+    notify_webhook: Annotated[
+        SecretStr | None, Field(description="URL that is told when a direction breaks or heals.")
+    ] = None
+    allowed_hosts: Annotated[
+        str | None, Field(description="Hosts that may be entered on a web page, comma-separated.")
+    ] = None
     connect_timeout_s: Annotated[float, Field(gt=0, description="Budget to connect.")] = 20.0
     greeting_timeout_s: Annotated[float, Field(gt=0, description="Budget for the greeting.")] = 60.0
     command_timeout_s: Annotated[

@@ -3,7 +3,7 @@
 import re
 
 from mailcrm.adapters.dial import socket_symptom
-from mailcrm.credentials import classify_answer, classify_symptom
+from mailcrm.credentials import REJECTIONS, classify_answer, classify_symptom
 from mailcrm.errors import (
     ServerRefusedError,
     ServerUnreachableError,
@@ -55,6 +55,9 @@ class Probe:
             text=text,
             advice=answer.advice,
             retry_after_s=answer.retry_after_s,
+            is_rejected=self.stage == "authenticate"
+            and answer.kind in REJECTIONS
+            and answer.retry_after_s is None,
         )
 
     def broken(
@@ -109,6 +112,7 @@ class Probe:
         text: str | None = None,
         advice: str | None = None,
         retry_after_s: float | None = None,
+        is_rejected: bool = False,
     ) -> VerifyResult:
         return VerifyResult(
             direction=self.direction,
@@ -121,6 +125,7 @@ class Probe:
             server_text=self._show(text),
             advice=advice,
             retry_after_s=retry_after_s,
+            is_credential_rejected=is_rejected,
         )
 
     def _show(self, text: str | None) -> str | None:

@@ -3,12 +3,14 @@
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from mailcrm.adapters.connections_file import ConnectionsFile
 from mailcrm.errors import ImapCredentialError, SmtpCredentialError
 from mailcrm.records import Credential, Direction
 
-__all__ = ["EnvironmentCredentials", "connection_id", "connection_variable"]
+__all__ = ["EnvironmentCredentials", "LocalCredentials", "connection_id", "connection_variable"]
 
 _ERRORS = {Direction.IMAP: ImapCredentialError, Direction.SMTP: SmtpCredentialError}
 _EXAMPLE = '{"conn_type": "%s", "login": "…", "password": "…"}'
@@ -47,21 +49,84 @@ class EnvironmentCredentials:
         if not value:
             problem = f"{variable} is not set: set it to {_EXAMPLE % direction.value}"
             raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
-        fields = _parse_json(value) if value.startswith("{") else _parse_uri(value)
-        if fields is None:
-            problem = (
-                f"{variable} is neither JSON nor a URI: write it as {_EXAMPLE % direction.value}"
-            )
-            raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
-        for name in ("login", "password"):
-            if not fields.get(name):
-                problem = f"{variable} has no {name}: add it"
-                raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
-        return Credential(username=fields["login"], password=fields["password"])
+        return _to_credential(mailbox_id, direction, variable, value)
+
+    def write_credential(
+        self, mailbox_id: str, direction: Direction, credential: Credential
+    ) -> bool:
+        """See `ports.CredentialStore`: an environment is nobody's to write."""
+        return False
+
+    def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
+        """See `ports.CredentialStore`."""
+        login = json.dumps(username, ensure_ascii=False)
+        return (
+            f"set {connection_variable(mailbox_id, direction)} to "
+            f'{{"conn_type": "{direction.value}", "login": {login}, "password": "<the new one>"}}'
+            f", or in Airflow the password of Connection {connection_id(mailbox_id, direction)}"
+        )
+
+    def holds(self, variable: str) -> bool:
+        """Whether the variable is set."""
+        return bool(self._environment.get(variable, "").strip())
 
     def __repr__(self) -> str:
         """Without the environment, which holds secrets."""
         return "EnvironmentCredentials()"
+
+
+class LocalCredentials:
+    """The environment's connections, then those of a file; implements `ports.CredentialStore`."""
+
+    def __init__(self, path: Path | None, environment: Mapping[str, str] | None = None) -> None:
+        """`path` is a connections file, None for none."""
+        self._environment = EnvironmentCredentials(environment)
+        self._file = None if path is None else ConnectionsFile(path)
+
+    def read_credential(self, mailbox_id: str, direction: Direction) -> Credential:
+        """One direction's login and password; the environment wins.
+
+        Raises:
+            ImapCredentialError, SmtpCredentialError: neither has it, or it is broken.
+            SettingsError: the file cannot be read.
+        """
+        name = connection_id(mailbox_id, direction)
+        value = None if self._in_environment(mailbox_id, direction) else self._from_file(name)
+        if value is None:
+            return self._environment.read_credential(mailbox_id, direction)
+        return _to_credential(mailbox_id, direction, f"connection {name}", value)
+
+    def write_credential(
+        self, mailbox_id: str, direction: Direction, credential: Credential
+    ) -> bool:
+        """Replace it in the file; False without one, or where the environment would win."""
+        if self._file is None or self._in_environment(mailbox_id, direction):
+            return False
+        name = connection_id(mailbox_id, direction)
+        self._file.write(name, credential.username, credential.password)
+        return True
+
+    def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
+        """See `ports.CredentialStore`."""
+        return self._environment.explain_change(mailbox_id, direction, username)
+
+    def _in_environment(self, mailbox_id: str, direction: Direction) -> bool:
+        return self._environment.holds(connection_variable(mailbox_id, direction))
+
+    def _from_file(self, name: str) -> str | None:
+        return None if self._file is None else self._file.read(name)
+
+
+def _to_credential(mailbox_id: str, direction: Direction, where: str, value: str) -> Credential:
+    fields = _parse_json(value) if value.startswith("{") else _parse_uri(value)
+    if fields is None:
+        problem = f"{where} is neither JSON nor a URI: write it as {_EXAMPLE % direction.value}"
+        raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
+    for name in ("login", "password"):
+        if not fields.get(name):
+            problem = f"{where} has no {name}: add it"
+            raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
+    return Credential(username=fields["login"], password=fields["password"])
 
 
 def _parse_json(value: str) -> dict[str, str] | None:

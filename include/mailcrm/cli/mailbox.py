@@ -96,6 +96,40 @@ def resume(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = Fals
 
 
 @app.command()
+def rotate(
+    context: typer.Context,
+    mailbox_id: MailboxId,
+    imap: Annotated[bool, typer.Option("--imap", help="Only reading.")] = False,
+    smtp: Annotated[bool, typer.Option("--smtp", help="Only sending.")] = False,
+    username: Annotated[
+        str | None, typer.Option("--username", metavar="NAME", help="Another login, too.")
+    ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option(
+            "--secret-env", metavar="NAME", help="Variable with the secret. Default: prompt, stdin."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Verify a new password or token first, then store it, or say exactly what to set."""
+    from mailcrm.cli.rotate import rotation_reply
+    from mailcrm.cli.secret_input import read_secret
+    from mailcrm.records import Direction
+    from mailcrm.services.rotate import run_rotate
+    from mailcrm.services.wiring import open_services
+
+    know(context, mailbox=mailbox_id)
+    asked = {Direction.IMAP: imap, Direction.SMTP: smtp}
+    directions = [d for d in Direction if asked[d]] or list(Direction)
+    with open_services() as services:
+        services.registry.read_mailbox(mailbox_id)
+        secret = read_secret(context, secret_env, f"New secret of mailbox {mailbox_id}")
+        rotation = run_rotate(services, mailbox_id, directions, secret, username)
+    return rotation_reply(mailbox_id, rotation)
+
+
+@app.command()
 def remove(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = False) -> Reply:
     """Disconnect a mailbox; what it brought into the CRM stays."""
     from mailcrm.services.registry import remove_mailbox

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from mailcrm.records import VerifyState
 
-__all__ = ["MEANINGS", "Answer", "AnswerKind", "Meaning", "RetryPlan", "Row"]
+__all__ = ["MEANINGS", "REJECTIONS", "Answer", "AnswerKind", "Meaning", "RetryPlan", "Row"]
 
 
 class RetryPlan(StrEnum):
@@ -59,6 +59,19 @@ class AnswerKind(StrEnum):
     TOO_MANY_CONNECTIONS = "too_many_connections"
     TEMPORARY = "temporary"
     UNKNOWN = "unknown"
+
+
+# The same login would be rejected again, and may lock the account.
+REJECTIONS = frozenset(
+    {
+        AnswerKind.CREDENTIALS,
+        AnswerKind.APP_PASSWORD,
+        AnswerKind.TOKEN_EXPIRED,
+        AnswerKind.PASSWORD_EXPIRED,
+        AnswerKind.ACCOUNT_LOCKED,
+        AnswerKind.UNKNOWN,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 """
 
 from mailcrm.ports.files import Files
+from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
 from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
@@ -12,6 +13,7 @@ from mailcrm.ports.overview import Overview
 from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 
 __all__ = [
+    "Answers",
     "Clock",
     "Contacts",
     "CredentialStore",
@@ -19,10 +21,15 @@ __all__ = [
     "Gate",
     "Holds",
     "Ledger",
+    "Logins",
     "MailReader",
     "MailServers",
+    "Notices",
+    "Notifier",
     "Overview",
     "Publisher",
     "Registry",
+    "RoundTrips",
     "Staging",
+    "Upkeep",
 ]

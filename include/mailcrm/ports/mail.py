@@ -41,6 +41,20 @@ class CredentialStore(Protocol):
         """
         ...
 
+    def write_credential(
+        self, mailbox_id: str, direction: Direction, credential: Credential
+    ) -> bool:
+        """Replace username and secret; False where this store cannot be written from here.
+
+        Raises:
+            SettingsError: it could be written, and that failed; what it held is still there.
+        """
+        ...
+
+    def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
+        """What a person has to set, and where, to replace the credential; holds no secret."""
+        ...
+
 
 class MailReader(Protocol):
     """One authenticated, read-only IMAP session (EXAMINE and BODY.PEEK only).

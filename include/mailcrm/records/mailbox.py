@@ -147,7 +147,7 @@ class VerifyResult:
     `stage` is the last stage reached: credential, resolve, connect, tls, greeting, authenticate,
     folders or identity. `code` is the reply code or response code, `server_text` the server's
     words, escaped and capped; both None where the server said nothing. `retry_after_s` is None
-    unless waiting helps.
+    unless waiting helps. `is_credential_rejected` says that the same login would be rejected again.
     """
 
     direction: Direction
@@ -160,3 +160,4 @@ class VerifyResult:
     server_text: str | None = None
     advice: str | None = None
     retry_after_s: float | None = None
+    is_credential_rejected: bool = False

@@ -71,7 +71,11 @@ def pause_mailbox(services: Services, mailbox_id: str) -> RegistryEntry:
 
 
 def resume_mailbox(services: Services, mailbox_id: str) -> RegistryEntry:
-    """Let a mailbox run again; raises UnknownMailboxError."""
+    """Let a mailbox run again, and let a rejected login be tried once more.
+
+    Raises UnknownMailboxError.
+    """
+    services.upkeep.logins.lift_refusals(mailbox_id)
     return _set_state(services, mailbox_id, MailboxState.ACTIVE)
 
 

@@ -15,6 +15,7 @@ from mailcrm.errors import (
     ThrottledError,
 )
 from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
+from mailcrm.services.notices import send_notices
 from mailcrm.services.wiring import Services
 
 __all__ = ["direction_to_json", "raise_unless_ok", "raise_unless_usable", "run_verify", "to_json"]
@@ -64,6 +65,7 @@ def run_verify(
             results[direction].state.value,
             results[direction].stage,
         )
+    send_notices(services)
     return {direction: results[direction] for direction in asked}
 
 

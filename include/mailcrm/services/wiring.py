@@ -4,19 +4,25 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import Engine
+
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
 from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
 from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.registry import RegistryTables
+from mailcrm.adapters.crm_database.upkeep import AnswerTables, RoundTripTables
 from mailcrm.adapters.expectations import GxGate
 from mailcrm.adapters.files import LocalFiles
+from mailcrm.adapters.login_guard import GuardedMailServers, LoginKey
 from mailcrm.adapters.mail_servers import RealMailServers
-from mailcrm.adapters.secrets import EnvironmentCredentials
+from mailcrm.adapters.notify import RealNotifier
+from mailcrm.adapters.secrets import LocalCredentials
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.ports import (
     Clock,
@@ -31,6 +37,7 @@ from mailcrm.ports import (
     Publisher,
     Registry,
     Staging,
+    Upkeep,
 )
 from mailcrm.settings import Settings, load_settings
 
@@ -52,6 +59,7 @@ class Services:
     servers: MailServers
     credentials: CredentialStore
     files: Files
+    upkeep: Upkeep
 
 
 @contextlib.contextmanager
@@ -62,7 +70,7 @@ def open_services(
 
     Args:
         settings: Default: the environment's.
-        credentials: Default: the `AIRFLOW_CONN_*` variables.
+        credentials: Default: the `AIRFLOW_CONN_*` variables, then the connections file.
 
     Raises:
         SettingsError: a setting does not parse.
@@ -73,9 +81,12 @@ def open_services(
     engine = make_engine(settings.database())
     try:
         check_schema(engine)
+        clock = SystemClock()
+        upkeep = make_upkeep(engine, settings)
+        key = LoginKey(settings.home)
         yield Services(
             settings=settings,
-            clock=SystemClock(),
+            clock=clock,
             registry=RegistryTables(engine),
             ledger=LedgerTables(engine),
             staging=StagingTables(engine),
@@ -84,12 +95,25 @@ def open_services(
             gate=GxGate(engine, settings),
             overview=OverviewTables(engine),
             holds=HoldTables(engine),
-            servers=RealMailServers(settings),
-            credentials=credentials or EnvironmentCredentials(),
+            servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
+            credentials=credentials or LocalCredentials(settings.connections_file),
             files=LocalFiles(settings.home),
+            upkeep=upkeep,
         )
     finally:
         engine.dispose()
+
+
+def make_upkeep(engine: Engine, settings: Settings) -> Upkeep:
+    """The ports that keep connections healthy, over the CRM database."""
+    webhook = settings.notify_webhook
+    return Upkeep(
+        logins=LoginTables(engine),
+        notices=NoticeTables(engine),
+        notifier=RealNotifier(None if webhook is None else webhook.get_secret_value()),
+        trips=RoundTripTables(engine),
+        answers=AnswerTables(engine),
+    )
 
 
 def upgrade_database(settings: Settings | None = None) -> str:

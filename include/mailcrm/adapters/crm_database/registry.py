@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, select, update
 
 from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
+from mailcrm.adapters.crm_database.health import write_health
 from mailcrm.adapters.crm_database.schema import mailbox_health, mailboxes
 from mailcrm.adapters.registry_entry import mailbox_from_entry, mailbox_to_entry
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Mailbox, MailboxState, VerifyResult, VerifyState
+from mailcrm.records import Mailbox, MailboxState, VerifyResult
 from mailcrm.records.registry import RegistryEntry
 
 __all__ = ["RegistryTables"]
@@ -111,40 +112,30 @@ class RegistryTables:
 
     @retried
     def write_health(self, mailbox_id: str, result: VerifyResult, now: dt.datetime) -> None:
-        """Keep what a verification found; `since` moves only when the state changes."""
-        is_ok = result.state is VerifyState.OK
-        fields: dict[str, Any] = {
-            "state": result.state.value,
-            "stage": result.stage,
-            "code": result.code,
-            "server_text": result.server_text,
-            "advice": result.advice,
-            "checked_at": now,
-        }
+        """Keep what a verification found; `since` moves only when the state changes.
+
+        When the direction goes down or recovers, a notice is put down in the same transaction.
+        """
         with writing(self._engine) as connection:
-            stored = connection.execute(
-                select(mailbox_health.c.state, mailbox_health.c.since)
-                .where(
-                    mailbox_health.c.mailbox_id == mailbox_id,
-                    mailbox_health.c.direction == result.direction.value,
+            row = connection.execute(
+                select(mailboxes.c.address, mailboxes.c.entry).where(
+                    mailboxes.c.mailbox_id == mailbox_id
                 )
-                .with_for_update()
-            ).one_or_none()
-            same = stored is not None and stored.state == result.state.value
-            fields["since"] = stored.since if stored is not None and same else now
-            if is_ok:
-                fields["last_ok_at"] = now
-            connection.execute(
-                insert_into(connection, mailbox_health)
-                .values(mailbox_id=mailbox_id, direction=result.direction.value, **fields)
-                .on_conflict_do_update(index_elements=["mailbox_id", "direction"], set_=fields)
-            )
+            ).one()
+            write_health(connection, mailbox_id, result, _caretaker(row.address, row.entry), now)
 
     @retried
     def read_health(self, mailbox_id: str) -> Mapping[str, Mapping[str, object]]:
         """Last verification by direction, as plain values for display."""
         with reading(self._engine) as connection:
             return _read_health(connection, [mailbox_id]).get(mailbox_id, {})
+
+
+def _caretaker(address: str, entry: Any) -> str:
+    """Who looks after the credentials; the entry may be wrong."""
+    shared = entry.get("shared") if isinstance(entry, dict) else None
+    owner = shared.get("rotation_owner") if isinstance(shared, dict) else None
+    return str(owner or address)
 
 
 def _read_health(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mailcrm.adapters.imap.words import Reply
-from mailcrm.credentials import Answer, AnswerKind, classify_answer
+from mailcrm.credentials import REJECTIONS, Answer, AnswerKind, classify_answer
 from mailcrm.errors import (
     ImapCredentialError,
     MailcrmError,
@@ -51,7 +51,12 @@ def explain_refusal(mailbox: Mailbox, stage: str, command: str, reply: Reply) ->
         )
     if stage == "authenticate":
         reason = f"the server refused the login: {detail}. {answer.advice}"
-        return ImapCredentialError(mailbox_id=mailbox.id, reason=reason, code=answer.code)
+        return ImapCredentialError(
+            mailbox_id=mailbox.id,
+            reason=reason,
+            code=answer.code,
+            is_rejected=answer.kind in REJECTIONS and reply.code != "MECHANISM",
+        )
     return ServerRefusedError(
         protocol="imap", host=mailbox.imap.host, command=command, detail=detail
     )

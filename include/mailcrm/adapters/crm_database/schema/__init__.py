@@ -33,7 +33,10 @@ from mailcrm.adapters.crm_database.schema.crm import (
     match_decisions,
     match_reviews,
 )
-from mailcrm.adapters.crm_database.schema.identity import conversation_members, message_identities
+from mailcrm.adapters.crm_database.schema.identity import (
+    conversation_members,
+    message_identities,
+)
 from mailcrm.adapters.crm_database.schema.ledger import (
     sync_coverage,
     sync_generations,
@@ -43,7 +46,14 @@ from mailcrm.adapters.crm_database.schema.ledger import (
     sync_run_folders,
     sync_runs,
 )
-from mailcrm.adapters.crm_database.schema.registry import mailbox_health, mailboxes
+from mailcrm.adapters.crm_database.schema.registry import (
+    mailbox_answers,
+    mailbox_health,
+    mailbox_notices,
+    mailbox_refusals,
+    mailbox_round_trips,
+    mailboxes,
+)
 from mailcrm.adapters.crm_database.schema.staging import (
     MESSAGE_COLUMNS,
     message_columns,
@@ -78,7 +88,11 @@ __all__ = [
     "crm_messages",
     "crm_tickets",
     "failed_send_notices",
+    "mailbox_answers",
     "mailbox_health",
+    "mailbox_notices",
+    "mailbox_refusals",
+    "mailbox_round_trips",
     "mailboxes",
     "match_decisions",
     "match_reviews",

@@ -134,6 +134,14 @@ def upgrade() -> None:
         sa.Column("reviewer", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("reviewed_at", UtcDateTime(), nullable=False),
+        sa.Column("decided_outcome", sa.String(length=10), nullable=False),
+        sa.Column("decided_contact_id", sa.Text(), nullable=True),
+        sa.Column("decided_rule", sa.Text(), nullable=False),
+        sa.Column("decided_score", sa.Float(), nullable=False),
+        sa.Column("decided_version", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "verdict IN ('accepted','rejected','assigned')", name=op.f("ck_match_reviews_verdict")
+        ),
         sa.PrimaryKeyConstraint("review_id", name=op.f("pk_match_reviews")),
     )
     with op.batch_alter_table("match_reviews", schema=None) as batch_op:
@@ -146,12 +154,29 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("text_sketch", sa.Text(), nullable=False),
+        sa.Column(
+            "list_id", sa.Text(), nullable=True, comment="with defects, for deciding on it again"
+        ),
+        sa.Column(
+            "defects", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("message_key", name=op.f("pk_message_identities")),
     )
     with op.batch_alter_table("message_identities", schema=None) as batch_op:
         batch_op.create_index("ix_message_identities_fingerprint", ["fingerprint"], unique=False)
         batch_op.create_index("ix_message_identities_id", ["message_id_hash"], unique=False)
 
+    op.create_table(
+        "rematch_marks",
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column(
+            "contacts_at",
+            UtcDateTime(),
+            nullable=False,
+            comment="contacts up to then were considered",
+        ),
+        sa.PrimaryKeyConstraint("mailbox_id", name=op.f("pk_rematch_marks")),
+    )
     op.create_table(
         "staged_attachments",
         sa.Column("generation_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -183,6 +208,7 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("rule_version", sa.Text(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("company_domain", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "outcome IN ('matched','possible','ambiguous','unmatched','ignored')",
             name=op.f("ck_staged_decisions_outcome"),
@@ -424,6 +450,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_sync_runs_mailbox", ["mailbox_id", "started_at"], unique=False)
 
     op.create_table(
+        "taught_addresses",
+        sa.Column(
+            "contact_id", sa.Text(), nullable=False, comment="kept while imports come and go"
+        ),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("reviewer", sa.Text(), nullable=False),
+        sa.Column("taught_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("contact_id", "address", name=op.f("pk_taught_addresses")),
+    )
+    op.create_table(
         "contact_keys",
         sa.Column(
             "kind",
@@ -571,6 +607,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_failed_send_notices_mailbox", ["mailbox_id"], unique=False)
 
     op.create_table(
+        "mailbox_answers",
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column("question", sa.String(length=40), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("answered_by", sa.Text(), nullable=False),
+        sa.Column("answered_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailboxes.mailbox_id"], name=op.f("fk_mailbox_answers_mailbox_id")
+        ),
+        sa.PrimaryKeyConstraint("mailbox_id", "question", name=op.f("pk_mailbox_answers")),
+    )
+    op.create_table(
         "mailbox_health",
         sa.Column("mailbox_id", sa.String(length=40), nullable=False),
         sa.Column("direction", sa.String(length=4), nullable=False),
@@ -582,10 +630,91 @@ def upgrade() -> None:
         sa.Column("since", UtcDateTime(), nullable=False, comment="when this state began"),
         sa.Column("checked_at", UtcDateTime(), nullable=False),
         sa.Column("last_ok_at", UtcDateTime(), nullable=True),
+        sa.Column("health", sa.String(length=10), nullable=False),
+        sa.Column("health_since", UtcDateTime(), nullable=False, comment="when this health began"),
+        sa.Column(
+            "failures", sa.Integer(), nullable=False, comment="in a row, of those that may heal"
+        ),
+        sa.Column(
+            "last_reason",
+            sa.Text(),
+            nullable=True,
+            comment="of the latest verification that was not ok",
+        ),
+        sa.CheckConstraint(
+            "health IN ('ok','degraded','broken','paused')", name=op.f("ck_mailbox_health_health")
+        ),
         sa.ForeignKeyConstraint(
             ["mailbox_id"], ["mailboxes.mailbox_id"], name=op.f("fk_mailbox_health_mailbox_id")
         ),
         sa.PrimaryKeyConstraint("mailbox_id", "direction", name=op.f("pk_mailbox_health")),
+    )
+    op.create_table(
+        "mailbox_notices",
+        sa.Column(
+            "notice_id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column("direction", sa.String(length=4), nullable=False),
+        sa.Column("event", sa.String(length=10), nullable=False),
+        sa.Column("since", UtcDateTime(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("claimed_at", UtcDateTime(), nullable=True),
+        sa.Column("sent_at", UtcDateTime(), nullable=True),
+        sa.CheckConstraint("event IN ('broke','recovered')", name=op.f("ck_mailbox_notices_event")),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailboxes.mailbox_id"], name=op.f("fk_mailbox_notices_mailbox_id")
+        ),
+        sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_mailbox_notices")),
+        sa.UniqueConstraint(
+            "mailbox_id",
+            "direction",
+            "event",
+            "since",
+            name=op.f("uq_mailbox_notices_mailbox_id_direction_event_since"),
+        ),
+    )
+    op.create_table(
+        "mailbox_refusals",
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column("direction", sa.String(length=4), nullable=False),
+        sa.Column("login_version", sa.String(length=64), nullable=False, comment="a keyed digest"),
+        sa.Column("refused_at", UtcDateTime(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("advice", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailboxes.mailbox_id"], name=op.f("fk_mailbox_refusals_mailbox_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "mailbox_id", "direction", "login_version", name=op.f("pk_mailbox_refusals")
+        ),
+    )
+    op.create_table(
+        "mailbox_round_trips",
+        sa.Column(
+            "token", sa.String(length=40), nullable=False, comment="stands in the test message"
+        ),
+        sa.Column("mailbox_id", sa.String(length=40), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False, comment="who asked: a run, or one command"),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=30), nullable=False),
+        sa.Column(
+            "detail", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", UtcDateTime(), nullable=False, comment="before anything was sent"),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailboxes.mailbox_id"], name=op.f("fk_mailbox_round_trips_mailbox_id")
+        ),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_mailbox_round_trips")),
+        sa.UniqueConstraint(
+            "mailbox_id", "request", name=op.f("uq_mailbox_round_trips_mailbox_id_request")
+        ),
     )
     op.create_table(
         "match_decisions",
@@ -600,6 +729,12 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("rule_version", sa.Text(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
+        sa.Column(
+            "company_domain",
+            sa.Text(),
+            nullable=True,
+            comment="the company of somebody who is no contact",
+        ),
         sa.CheckConstraint(
             "outcome IN ('matched','possible','ambiguous','unmatched','ignored')",
             name=op.f("ck_match_decisions_outcome"),
@@ -709,7 +844,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_match_decisions_contact")
 
     op.drop_table("match_decisions")
+    op.drop_table("mailbox_round_trips")
+    op.drop_table("mailbox_refusals")
+    op.drop_table("mailbox_notices")
     op.drop_table("mailbox_health")
+    op.drop_table("mailbox_answers")
     with op.batch_alter_table("failed_send_notices", schema=None) as batch_op:
         batch_op.drop_index("ix_failed_send_notices_mailbox")
 
@@ -736,6 +875,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_contact_keys_contact")
 
     op.drop_table("contact_keys")
+    op.drop_table("taught_addresses")
     with op.batch_alter_table("sync_runs", schema=None) as batch_op:
         batch_op.drop_index("ix_sync_runs_mailbox")
         batch_op.drop_index("ix_sync_runs_batch")
@@ -752,6 +892,7 @@ def downgrade() -> None:
     op.drop_table("staged_decisions")
     op.drop_table("staged_conversation_merges")
     op.drop_table("staged_attachments")
+    op.drop_table("rematch_marks")
     with op.batch_alter_table("message_identities", schema=None) as batch_op:
         batch_op.drop_index("ix_message_identities_id")
         batch_op.drop_index("ix_message_identities_fingerprint")

@@ -1,0 +1,30 @@
+"""Tells people once when a direction breaks, and once when it works again."""
+
+import logging
+
+from mailcrm.errors import MailcrmError
+from mailcrm.services.wiring import Services
+
+__all__ = ["send_notices"]
+
+logger = logging.getLogger(__name__)
+
+
+def send_notices(services: Services) -> int:
+    """Send every notice that waits; each is claimed first, so that it goes out once.
+
+    One that could not be delivered waits for the next verification, a few times. Never raises: a
+    broken webhook stops no verification.
+
+    Returns:
+        How many went out.
+    """
+    sent = 0
+    try:
+        for notice in services.upkeep.notices.claim_notices(services.clock.now()):
+            is_sent = services.upkeep.notifier.send(notice)
+            services.upkeep.notices.finish_notice(notice.notice_id, is_sent, services.clock.now())
+            sent += is_sent
+    except MailcrmError as error:
+        logger.warning("credentials.notices_failed error=%s", type(error).__name__)
+    return sent
