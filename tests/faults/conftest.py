@@ -26,7 +26,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def beside(tmp_path: Path, template: Path) -> Iterator[OpenProduct]:
     """Opens the engine beside an honest server of a mailbox, bent by quirks.
 
-    At the end every connection must have been closed, whatever happened on it.
+    At the end every connection must have been closed, whatever happened on it, and quirks must
+    have changed at least one answer.
     """
     numbers = iter(range(1000))
     opened: list[Product] = []
@@ -41,3 +42,5 @@ def beside(tmp_path: Path, template: Path) -> Iterator[OpenProduct]:
     yield open_beside
     for product in opened:
         assert product.honest.wait_until_closed()
+        is_idle = product.honest.is_bent and not product.honest.bent and not product.acts_aside
+        assert not is_idle, "the quirks changed no answer"

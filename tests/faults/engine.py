@@ -34,11 +34,15 @@ SHORT = {"greeting_timeout_s": 2.0, "command_timeout_s": 2.0, "connect_timeout_s
 
 @dataclasses.dataclass
 class Product:
-    """The engine over one database; `server` is None where it is not ours to bend."""
+    """The engine over one database; `server` is None where it is not ours to bend.
+
+    `acts_aside` says that the quirks of a test may change the mailbox and not an answer.
+    """
 
     services: Services
     engine: Engine
     server: HonestImap | None = None
+    acts_aside: bool = False
 
     @property
     def honest(self) -> HonestImap:

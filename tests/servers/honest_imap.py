@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imapclient import imap_utf7
 
@@ -85,7 +85,10 @@ class VirtualMessages(Mapping[int, FakeMessage]):
 
 @dataclass(slots=True)
 class HonestImap:
-    """A running server; counters are of its whole life."""
+    """A running server; counters are of its whole life.
+
+    `bent` counts answers that quirks changed, `is_bent` says whether there ever was a quirk.
+    """
 
     mailbox: FakeMailbox
     port: int
@@ -101,6 +104,8 @@ class HonestImap:
     logins: int = 0
     bodies: int = 0
     bytes_sent: int = 0
+    is_bent: bool = False
+    bent: int = 0
 
     def serve(self, sock: socket.socket) -> None:
         """One connection, until either side hangs up."""
@@ -134,12 +139,19 @@ class _Session:
         while line := self._stream.readline():
             command = self._read(line.decode("latin-1").rstrip("\r\n"))
             answer = self._answer(command)
-            for quirk in list(self._server.quirks):
-                answer = quirk(command, answer)
+            answer = self._bend(command, answer)
             self._seen.append(command.verb)
             self._say(command, answer)
             if answer.hang_up or command.verb == "LOGOUT":
                 return
+
+    def _bend(self, command: Command, answer: Answer) -> Answer:
+        honest = replace(answer, lines=list(answer.lines), uids=list(answer.uids))
+        for quirk in list(self._server.quirks):
+            self._server.is_bent = True
+            answer = quirk(command, answer)
+        self._server.bent += answer != honest
+        return answer
 
     def _read(self, text: str) -> Command:
         tag, _, rest = text.partition(" ")
