@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     quarantine_hold_min: Annotated[
         int, Field(ge=1, description="Fewer quarantined messages than this never hold.")
     ] = 3
+    failed_send_share: Annotated[
+        float, Field(ge=0, le=1, description="A larger share of failed sends is a warning.")
+    ] = 0.1
+    reports_kept: Annotated[
+        int, Field(ge=0, description="Run reports kept for each mailbox; 0 writes none.")
+    ] = 50
 
     def database(self) -> str:
         """The database's URL as a plain string; SQLite under `home` by default."""

@@ -1,5 +1,6 @@
 """Which rows are fit to publish, and whether the batch is: rules as data, and what follows."""
 
+from mailcrm.check.drift import decide_drift, decide_failed_sends
 from mailcrm.check.row_rules import ROW_RULES, check_row
 from mailcrm.check.rule import SIGHTED, RowFault, Rule
 from mailcrm.check.subjects import COUNTS, SCOPES, SUBJECTS
@@ -17,5 +18,7 @@ __all__ = [
     "RowFault",
     "Rule",
     "check_row",
+    "decide_drift",
+    "decide_failed_sends",
     "decide_gate",
 ]

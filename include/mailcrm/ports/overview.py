@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mailcrm.ports.history import History
 
-class Overview(Protocol):
+
+class Overview(History, Protocol):
     """Read-only looks at what is stored, for people."""
 
     def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:

@@ -1,6 +1,6 @@
 """The values that cross borders between stages, adapters and services: frozen, typed, inert."""
 
-from mailcrm.records.check import CheckReport, CheckResult
+from mailcrm.records.check import BatchMeasures, CheckReport, CheckResult
 from mailcrm.records.health import (
     ChecklistAnswer,
     Health,
@@ -77,6 +77,7 @@ __all__ = [
     "Attachment",
     "AuthKind",
     "Backfill",
+    "BatchMeasures",
     "BounceReport",
     "Candidate",
     "Certificate",

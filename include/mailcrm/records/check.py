@@ -25,6 +25,7 @@ class CheckReport:
     batch_id: str
     batch_hash: str
     results: tuple[CheckResult, ...]
+    measures: "BatchMeasures | None" = None
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -35,3 +36,26 @@ class CheckReport:
     def held(self) -> bool:
         """Whether nothing of the batch may be published."""
         return bool(self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMeasures:
+    """Counts of one batch that are compared with other runs of its mailbox.
+
+    `messages` are those to publish and their copies (`duplicates`); `decided` participants are
+    those not ignored; `listed` is what the window holds, over `days`; `sent` messages are
+    outbound, `failed_sends` the bounces. Not `is_comparable`: the window reaches further back
+    than before, or a folder is new or was numbered anew.
+    """
+
+    messages: int
+    duplicates: int
+    without_id: int
+    undated: int
+    decided: int
+    matched: int
+    listed: int
+    days: float
+    sent: int
+    failed_sends: int
+    is_comparable: bool

@@ -1,11 +1,14 @@
 """Task `check`: validate the staged batch, and hold back what is unfit."""
 
+import dataclasses
 import logging
 
+from mailcrm.check import decide_drift, decide_failed_sends
 from mailcrm.records import CheckReport, Lease, Window
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
+COMPARED_RUNS = 30
 
 
 def run_check(services: Services, lease: Lease) -> CheckReport:
@@ -33,8 +36,23 @@ def run_check(services: Services, lease: Lease) -> CheckReport:
             len(faults),
         )
         report = _check(services, lease, window)
+    report = _compare(services, lease, report)
     services.publisher.write_report(lease, report, services.clock.now())
     return report
+
+
+def _compare(services: Services, lease: Lease, report: CheckReport) -> CheckReport:
+    """Add how the batch compares with earlier runs; what is replayed is like no run."""
+    if services.ledger.read_run(lease.run_id)["kind"] != "sync":
+        return report
+    measures = services.overview.measure_batch(lease)
+    history = services.overview.read_history(lease, COMPARED_RUNS)
+    results = (
+        *report.results,
+        *decide_drift(measures, history),
+        decide_failed_sends(measures, services.settings.failed_send_share),
+    )
+    return dataclasses.replace(report, results=results, measures=measures)
 
 
 def _check(services: Services, lease: Lease, window: Window) -> CheckReport:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
 from mailcrm.adapters.crm_database.engine import reading
+from mailcrm.adapters.crm_database.history import HistoryTables
 from mailcrm.adapters.crm_database.holds import (
     list_held_batches,
     list_quarantine,
@@ -22,11 +23,8 @@ from mailcrm.adapters.crm_database.schema import (
 )
 
 
-class OverviewTables:
+class OverviewTables(HistoryTables):
     """`ports.Overview` on a database."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     def read_mailbox_status(self, mailbox_id: str) -> Mapping[str, object]:
         """See `ports.Overview`."""

@@ -62,6 +62,8 @@ class PublishTables:
         with writing(self._engine) as connection:
             check_lease(connection, lease)
             values: dict[str, Any] = {"checks": checks, "batch_hash": report.batch_hash}
+            if report.measures is not None:
+                values["metrics"] = dataclasses.asdict(report.measures)
             values |= {"release_reason": None, "released_by": None, "released_at": None}
             values["versions"] = {
                 "mailcrm": __version__,
