@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     verify_timeout_s: Annotated[float, Field(gt=0, description="Deadline of one verification.")] = (
         180.0
     )
+    imap_without: Annotated[
+        str, Field(description="IMAP extensions not to use though offered, comma-separated.")
+    ] = ""
     fetch_chunk_bytes: Annotated[
         int, Field(gt=0, description="Bytes of one FETCH, unless one message is larger.")
     ] = 8 * 1024 * 1024

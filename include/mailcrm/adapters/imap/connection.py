@@ -30,8 +30,11 @@ _LOGOUT_TIMEOUT_S: Final = 5.0
 class ImapConnection:
     """A connected server, protected as the mailbox asks, not logged in yet."""
 
-    def __init__(self, mailbox: Mailbox, client: GuardedClient) -> None:
-        """Made by `connect_imap`."""
+    def __init__(
+        self, mailbox: Mailbox, client: GuardedClient, without: frozenset[str] = frozenset()
+    ) -> None:
+        """Made by `connect_imap`; extensions in `without` are not used though offered."""
+        self._without = without
         self.mailbox = mailbox
         self.client = client
         self.imap = client.imap
@@ -61,8 +64,8 @@ class ImapConnection:
         self.imap.execute("ID", b"(" + b" ".join(quote(f.encode()) for f in fields) + b")")
 
     def offers(self, capability: str) -> bool:
-        """Whether the server advertises a capability, upper-case."""
-        return capability in self.imap.capabilities
+        """Whether the server advertises a capability, upper-case, that is not switched off."""
+        return capability in self.imap.capabilities and capability not in self._without
 
     def close(self) -> None:
         """Log out where the connection still stands, and close it; never raises."""
@@ -129,7 +132,8 @@ def connect_imap(
     except BaseException:
         wire.close()
         raise
-    return ImapConnection(mailbox, client)
+    without = frozenset(name.strip().upper() for name in settings.imap_without.split(","))
+    return ImapConnection(mailbox, client, without)
 
 
 def _greet(mailbox: Mailbox, wire: Wire, settings: Settings) -> GuardedClient:
