@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailcrm import __version__
-from mailcrm.cli import contacts, database, evaluate, held, local, mailbox, sync
+from mailcrm.cli import contacts, database, evaluate, held, local, mailbox, review, sync
 
 __all__ = ["app"]
 
@@ -45,4 +45,5 @@ app.add_typer(held.batch_app, name="batch")
 app.add_typer(held.quarantine_app, name="quarantine")
 app.add_typer(evaluate.app, name="evaluate")
 sync.add_commands(app)
+review.add_commands(app)
 local.add_commands(app)

@@ -9,7 +9,7 @@ from mailcrm.match.authentication import read_auth_result
 from mailcrm.match.decide import decide_message
 from mailcrm.match.direction import decide_direction
 from mailcrm.match.index import ContactIndex
-from mailcrm.match.keys import plan_contact_keys, plan_lookups
+from mailcrm.match.keys import plan_contact_keys, plan_lookups, plan_person_keys
 from mailcrm.match.weights import RULE_VERSION
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "decide_message",
     "plan_contact_keys",
     "plan_lookups",
+    "plan_person_keys",
     "read_auth_result",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "person_keys",
     "plan_contact_keys",
     "plan_lookups",
+    "plan_person_keys",
 ]
 
 _LOOSE = "~"
@@ -82,9 +83,14 @@ def plan_lookups(
     people = {(p.address, p.display_name) for one in contexts for p in one.participants}
     for address, name in people:
         if normalise_address(address) not in own:
-            spoken = name if name_keys(name).full else name_of_local_part(address)
-            keys.update(person_keys(address, spoken).contact_keys())
+            keys.update(plan_person_keys(address, name))
     return frozenset(keys)
+
+
+def plan_person_keys(address: str, name: str) -> Iterator[ContactKey]:
+    """The keys of the contacts that can matter for one participant."""
+    spoken = name if name_keys(name).full else name_of_local_part(address)
+    return person_keys(address, spoken).contact_keys()
 
 
 def contact_companies(contact: Contact) -> frozenset[str]:

@@ -10,6 +10,7 @@ from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
 from mailcrm.ports.overview import Overview
+from mailcrm.ports.review import Rematch, Reviews
 from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Overview",
     "Publisher",
     "Registry",
+    "Rematch",
+    "Reviews",
     "RoundTrips",
     "Staging",
     "Upkeep",

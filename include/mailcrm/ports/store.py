@@ -155,6 +155,14 @@ class Contacts(Protocol):
         """All contacts under any of the keys; never loads more than those."""
         ...
 
+    def teach_address(self, contact_id: str, address: str, reviewer: str, now: dt.datetime) -> bool:
+        """Give a contact an address by a person's word; later imports keep it. Whether it is new.
+
+        Raises:
+            SettingsError: there is no such contact.
+        """
+        ...
+
     def count_contacts(self) -> int:
         """How many there are."""
         ...

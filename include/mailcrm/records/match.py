@@ -58,6 +58,8 @@ class Decision:
     """The decision for one participant, with everything that led to it.
 
     `contact_id` is None unless matched; `rule` names the deciding rule or the reason to ignore.
+    `company_domain` is the company to which somebody belongs who is no contact, None where there
+    is none.
     """
 
     outcome: Outcome
@@ -66,3 +68,4 @@ class Decision:
     rule: str
     rule_version: str
     score: float
+    company_domain: str | None = None

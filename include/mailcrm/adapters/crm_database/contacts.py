@@ -15,6 +15,7 @@ from mailcrm.adapters.crm_database.contact_keys import current_ids, sync_keys
 from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
+from mailcrm.adapters.crm_database.taught import add_taught, write_taught
 from mailcrm.errors import SettingsError
 from mailcrm.records import Contact, ContactAddress, ContactKey
 
@@ -81,6 +82,17 @@ class ContactTables:
         return changed + len(gone)
 
     @retried
+    def teach_address(self, contact_id: str, address: str, reviewer: str, now: dt.datetime) -> bool:
+        """See `ports.Contacts`."""
+        with writing(self._engine) as connection:
+            _lock(connection)
+            known = _read_contacts(connection, [contact_id])
+            if contact_id not in known:
+                raise SettingsError(where=f"contact {contact_id}", problem="does not exist")
+            write_taught(connection, contact_id, address, reviewer, now)
+            return _upsert(connection, list(known.values()), now, renew_keys=False) > 0
+
+    @retried
     def find_contacts(self, keys: Iterable[ContactKey]) -> Sequence[tuple[ContactKey, Contact]]:
         """All contacts under any of the keys, by key and contact_id."""
         wanted: dict[str, set[str]] = {}
@@ -119,8 +131,9 @@ def _upsert(
     """Write what differs; with `renew_keys` the keys of what does not differ, too."""
     latest = {contact.contact_id: contact for contact in contacts}
     changed = 0
-    for chunk in chunked(list(latest.values()), _CHUNK):
-        ids = [contact.contact_id for contact in chunk]
+    for part in chunked(list(latest.values()), _CHUNK):
+        ids = [contact.contact_id for contact in part]
+        chunk = add_taught(connection, part)
         stored = _read_contacts(connection, ids)
         fresh = [c for c in chunk if _content(c) != _content(stored.get(c.contact_id))]
         _write_contacts(connection, fresh, now)

@@ -166,7 +166,7 @@ def _only_contact(connection: Connection, address: str) -> str | None:
 
 def insert_identities(connection: Connection, batch_id: str) -> None:
     """What later batches compare theirs with."""
-    names = ["message_key", "message_id_hash", "fingerprint", "sender", "text_sketch"]
+    names = [column.name for column in message_identities.c]
     rows = select(*(staged.c[name] for name in names)).where(*_inserted(batch_id))
     _insert_select(connection, message_identities, names, rows)
 

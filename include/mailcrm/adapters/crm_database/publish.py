@@ -35,6 +35,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
     sync_runs,
 )
+from mailcrm.adapters.crm_database.verdicts import publish_verdicts
 from mailcrm.adapters.quarantine import resolve_quarantine
 from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
 from mailcrm.check import CHECKS_VERSION
@@ -131,6 +132,7 @@ def _publish_rows(connection: Connection, lease: Lease, now: dt.datetime) -> Non
     insert_attachments(connection, lease.batch_id)
     insert_decisions(connection, lease.batch_id)
     insert_links(connection, lease.batch_id, now)
+    publish_verdicts(connection, lease.batch_id, now)
     insert_failures(connection, lease.batch_id)
     insert_identities(connection, lease.batch_id)
     upsert_sightings(connection, lease.batch_id)

@@ -47,10 +47,10 @@ class DecisionRows(BatchRows):
         contacts = self._conversation_contacts(batch_id)
         with reading(self._engine) as connection:
             for row in connection.execute(statement):
-                *facts, defects = row
                 key = (row.generation_id, row.uid)
+                nearby = contacts.get(key, frozenset())
                 yield MessageContext(
-                    *facts, people.get(key, ()), contacts.get(key, frozenset()), tuple(defects)
+                    *row[:-1], people.get(key, ()), nearby, defects=tuple(row.defects)
                 )
 
     def _conversation_contacts(self, batch_id: str) -> dict[tuple[int, int], frozenset[str]]:

@@ -158,6 +158,13 @@ def decision_row(
     return {
         "generation_id": context.generation_id,
         "uid": context.uid,
+        **decision_values(participant, decision),
+    }
+
+
+def decision_values(participant: Participant, decision: Decision) -> dict[str, Any]:
+    """One decision as columns, without those that name its message."""
+    return {
         "role": participant.role,
         "position": participant.position,
         "outcome": decision.outcome.value,
@@ -176,4 +183,5 @@ def decision_row(
         "rule": decision.rule,
         "rule_version": decision.rule_version,
         "score": decision.score,
+        "company_domain": decision.company_domain,
     }

@@ -32,10 +32,12 @@ from mailcrm.adapters.crm_database.schema.crm import (
     failed_send_notices,
     match_decisions,
     match_reviews,
+    taught_addresses,
 )
 from mailcrm.adapters.crm_database.schema.identity import (
     conversation_members,
     message_identities,
+    rematch_marks,
 )
 from mailcrm.adapters.crm_database.schema.ledger import (
     sync_coverage,
@@ -99,6 +101,7 @@ __all__ = [
     "message_columns",
     "message_identities",
     "metadata",
+    "rematch_marks",
     "staged_attachments",
     "staged_conversation_merges",
     "staged_decisions",
@@ -111,4 +114,5 @@ __all__ = [
     "sync_quarantine",
     "sync_run_folders",
     "sync_runs",
+    "taught_addresses",
 ]

@@ -37,6 +37,15 @@ crm_contact_addresses = Table(
 )
 Index("ix_crm_contact_addresses_address", crm_contact_addresses.c.address)
 
+taught_addresses = Table(
+    "taught_addresses",
+    metadata,
+    Column("contact_id", Text, primary_key=True, comment="kept while imports come and go"),
+    Column("address", Text, primary_key=True),
+    Column("reviewer", Text, nullable=False),
+    Column("taught_at", Time, nullable=False),
+)
+
 contact_keys = Table(
     "contact_keys",
     metadata,
@@ -130,6 +139,7 @@ match_decisions = Table(
     Column("rule", Text, nullable=False),
     Column("rule_version", Text, nullable=False),
     Column("score", Float, nullable=False),
+    Column("company_domain", Text, comment="the company of somebody who is no contact"),
     CheckConstraint(OUTCOMES, name="outcome"),
 )
 Index("ix_match_decisions_outcome", match_decisions.c.outcome)
@@ -147,6 +157,13 @@ match_reviews = Table(
     Column("reviewer", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("reviewed_at", Time, nullable=False),
+    # What the rules had said then; the contact is the one they linked, or put first.
+    Column("decided_outcome", String(10), nullable=False),
+    Column("decided_contact_id", Text),
+    Column("decided_rule", Text, nullable=False),
+    Column("decided_score", Float, nullable=False),
+    Column("decided_version", Text, nullable=False),
+    CheckConstraint("verdict IN ('accepted','rejected','assigned')", name="verdict"),
 )
 Index("ix_match_reviews_message", match_reviews.c.message_key)
 

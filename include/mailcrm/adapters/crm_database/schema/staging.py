@@ -110,6 +110,7 @@ staged_decisions = Table(
     Column("rule", Text, nullable=False),
     Column("rule_version", Text, nullable=False),
     Column("score", Float, nullable=False),
+    Column("company_domain", Text),
     CheckConstraint(OUTCOMES, name="outcome"),
 )
 

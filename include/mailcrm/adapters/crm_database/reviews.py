@@ -1,0 +1,229 @@
+"""`ports.Reviews` on a database: what people are asked, and what they said."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, Row, Select, exists, func, insert, select, tuple_
+
+from mailcrm.adapters.crm_database.engine import chunked, reading, retried, writing
+from mailcrm.adapters.crm_database.schema import (
+    crm_contacts,
+    crm_message_participants,
+    crm_messages,
+    match_decisions,
+    match_reviews,
+    sync_runs,
+)
+from mailcrm.adapters.crm_database.verdicts import (
+    apply_verdicts,
+    lock_decisions,
+    sync_links,
+    verdict_of,
+)
+from mailcrm.errors import SettingsError
+from mailcrm.publish import REVIEW
+from mailcrm.records.review import (
+    LinkChanges,
+    OpenReview,
+    Place,
+    Review,
+    RulesDecision,
+    Verdict,
+)
+
+__all__ = ["ReviewTables"]
+
+_CHUNK = 2_000
+_OPEN = ("possible", "ambiguous")
+_DECIDED = ("outcome", "contact_id", "rule", "score", "version")
+
+
+class ReviewTables:
+    """See `ports.Reviews`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on migrated tables."""
+        self._engine = engine
+
+    @retried
+    def list_open(self, mailbox_id: str | None, limit: int) -> Sequence[OpenReview]:
+        """See `ports.Reviews`."""
+        decisions, reviews = match_decisions.c, match_reviews.c
+        judged = exists().where(
+            reviews.message_key == decisions.message_key,
+            reviews.role == decisions.role,
+            reviews.position == decisions.position,
+        )
+        statement = (
+            _cases(mailbox_id)
+            .where(decisions.outcome.in_(_OPEN), ~judged)
+            .order_by(
+                crm_messages.c.sent_at.desc(),
+                decisions.message_key,
+                decisions.role,
+                decisions.position,
+            )
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [_case(row) for row in connection.execute(statement)]
+
+    @retried
+    def list_links(
+        self, since: dt.datetime, until: dt.datetime, mailbox_id: str | None
+    ) -> Sequence[Place]:
+        """See `ports.Reviews`."""
+        decisions, messages = match_decisions.c, crm_messages
+        statement = (
+            select(decisions.message_key, decisions.role, decisions.position)
+            .join(messages, messages.c.message_key == decisions.message_key)
+            .where(
+                decisions.outcome == "matched",
+                decisions.rule != REVIEW,
+                messages.c.published_at >= since,
+                messages.c.published_at < until,
+            )
+            .order_by(decisions.message_key, decisions.role, decisions.position)
+        )
+        if mailbox_id is not None:
+            statement = statement.where(messages.c.batch_id.in_(_batches_of(mailbox_id)))
+        with reading(self._engine) as connection:
+            return [Place(*row) for row in connection.execute(statement)]
+
+    @retried
+    def read_places(self, places: Collection[Place]) -> Sequence[OpenReview]:
+        """See `ports.Reviews`."""
+        decisions = match_decisions.c
+        columns = tuple_(decisions.message_key, decisions.role, decisions.position)
+        found: dict[Place, OpenReview] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunked(sorted(places), _CHUNK):
+                keys = [(one.message_key, one.role, one.position) for one in chunk]
+                for row in connection.execute(_cases(None).where(columns.in_(keys))):
+                    case = _case(row)
+                    found[case.place] = case
+        return [found[place] for place in sorted(found)]
+
+    @retried
+    def find_place(self, review_id: int) -> Place | None:
+        """See `ports.Reviews`."""
+        table = match_reviews.c
+        statement = select(table.message_key, table.role, table.position)
+        with reading(self._engine) as connection:
+            row = connection.execute(statement.where(table.review_id == review_id)).first()
+        return Place(*row) if row else None
+
+    @retried
+    def find_message(self, start: str) -> str | None:
+        """See `ports.Reviews`."""
+        column = crm_messages.c.message_key
+        statement = select(column).where(column.startswith(start, autoescape=True)).limit(2)
+        with reading(self._engine) as connection:
+            keys = list(connection.execute(statement).scalars())
+        return keys[0] if len(keys) == 1 else None
+
+    @retried
+    def write_verdict(
+        self, verdict: Verdict, decided: RulesDecision, now: dt.datetime
+    ) -> tuple[Review, LinkChanges]:
+        """See `ports.Reviews`; raises SettingsError where the contact does not exist."""
+        key = verdict.place.message_key
+        with writing(self._engine) as connection:
+            lock_decisions(connection)
+            known = crm_contacts.c.contact_id
+            if verdict.contact_id is not None and not connection.scalar(
+                select(func.count()).where(known == verdict.contact_id)
+            ):
+                raise SettingsError(where=f"contact {verdict.contact_id}", problem="does not exist")
+            review_id = connection.execute(
+                insert(match_reviews)
+                .values(_review_row(verdict, decided))
+                .returning(match_reviews.c.review_id)
+            ).scalar_one()
+            changes = sync_links(connection, [key], apply_verdicts(connection, [key]), now)
+        return Review(review_id, verdict, decided), changes
+
+    @retried
+    def list_reviews(self) -> Sequence[Review]:
+        """See `ports.Reviews`."""
+        table = match_reviews
+        latest = select(func.max(table.c.review_id)).group_by(
+            table.c.message_key, table.c.role, table.c.position
+        )
+        statement = select(table).where(table.c.review_id.in_(latest)).order_by(table.c.review_id)
+        with reading(self._engine) as connection:
+            return [_review(row) for row in connection.execute(statement)]
+
+
+def _batches_of(mailbox_id: str) -> Select[Any]:
+    return select(sync_runs.c.batch_id).where(sync_runs.c.mailbox_id == mailbox_id)
+
+
+def _cases(mailbox_id: str | None) -> Select[Any]:
+    """Decisions with what a person needs to judge them."""
+    decisions, people, messages = match_decisions, crm_message_participants, crm_messages
+    mailbox = (
+        select(func.min(sync_runs.c.mailbox_id))
+        .where(sync_runs.c.batch_id == messages.c.batch_id)
+        .scalar_subquery()
+        .label("mailbox_id")
+    )
+    statement = (
+        select(
+            decisions,
+            people.c.address,
+            people.c.display_name,
+            messages.c.subject,
+            messages.c.sent_at,
+            mailbox,
+        )
+        .join(messages, messages.c.message_key == decisions.c.message_key)
+        .join(
+            people,
+            (people.c.message_key == decisions.c.message_key)
+            & (people.c.role == decisions.c.role)
+            & (people.c.position == decisions.c.position),
+        )
+    )
+    if mailbox_id is None:
+        return statement
+    return statement.where(messages.c.batch_id.in_(_batches_of(mailbox_id)))
+
+
+def _case(row: Row[Any]) -> OpenReview:
+    candidates = tuple(row.candidates)
+    first = row.contact_id or (candidates[0]["contact_id"] if candidates else None)
+    return OpenReview(
+        place=Place(row.message_key, row.role, row.position),
+        mailbox_id=row.mailbox_id or "",
+        address=row.address,
+        display_name=row.display_name,
+        subject=row.subject,
+        sent_at=row.sent_at,
+        decided=RulesDecision(row.outcome, first, row.rule, row.score, row.rule_version),
+        candidates=candidates,
+    )
+
+
+def _review_row(verdict: Verdict, decided: RulesDecision) -> dict[str, Any]:
+    return {
+        "message_key": verdict.place.message_key,
+        "role": verdict.place.role,
+        "position": verdict.place.position,
+        "verdict": verdict.kind.value,
+        "contact_id": verdict.contact_id,
+        "reviewer": verdict.reviewer,
+        "reason": verdict.reason,
+        "reviewed_at": verdict.reviewed_at,
+        "decided_outcome": decided.outcome,
+        "decided_contact_id": decided.contact_id,
+        "decided_rule": decided.rule,
+        "decided_score": decided.score,
+        "decided_version": decided.rule_version,
+    }
+
+
+def _review(row: Row[Any]) -> Review:
+    decided = (getattr(row, f"decided_{name}") for name in _DECIDED)
+    return Review(row.review_id, verdict_of(row), RulesDecision(*decided))

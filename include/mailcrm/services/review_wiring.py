@@ -1,0 +1,50 @@
+"""Builds what judging decisions and deciding again use: the database, and no mail server."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailcrm.adapters.clock import SystemClock
+from mailcrm.adapters.crm_database.contacts import ContactTables
+from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.migrate import check_schema
+from mailcrm.adapters.crm_database.registry import RegistryTables
+from mailcrm.adapters.crm_database.rematch import RematchTables
+from mailcrm.adapters.crm_database.reviews import ReviewTables
+from mailcrm.ports import Clock, Contacts, Registry, Rematch, Reviews
+from mailcrm.settings import Settings, load_settings
+
+__all__ = ["ReviewServices", "open_review_services"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewServices:
+    """Everything that `review` and `rematch` may use."""
+
+    clock: Clock
+    registry: Registry
+    contacts: Contacts
+    reviews: Reviews
+    rematch: Rematch
+
+
+@contextlib.contextmanager
+def open_review_services(settings: Settings | None = None) -> Iterator[ReviewServices]:
+    """Build them over the configured database, and close it afterwards; raises as `open_services`.
+
+    Args:
+        settings: Default: the environment's.
+    """
+    settings = settings or load_settings()
+    engine = make_engine(settings.database())
+    try:
+        check_schema(engine)
+        yield ReviewServices(
+            clock=SystemClock(),
+            registry=RegistryTables(engine),
+            contacts=ContactTables(engine, settings.contacts_query),
+            reviews=ReviewTables(engine),
+            rematch=RematchTables(engine),
+        )
+    finally:
+        engine.dispose()
