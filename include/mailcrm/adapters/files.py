@@ -6,8 +6,10 @@ from pathlib import Path
 from mailcrm.adapters.contacts_file import read_contacts_file
 from mailcrm.adapters.registry_file import read_mailbox_file
 from mailcrm.adapters.registry_snapshot import write_snapshot
+from mailcrm.adapters.run_page import write_run_page
 from mailcrm.records import Contact, Mailbox
 from mailcrm.records.registry import RegistryEntry
+from mailcrm.records.report import RunPage
 
 __all__ = ["LocalFiles"]
 
@@ -30,3 +32,9 @@ class LocalFiles:
     def write_snapshot(self, entries: Sequence[RegistryEntry]) -> None:
         """Replace the registry's snapshot."""
         write_snapshot(self._home, entries)
+
+    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Path:
+        """A run's report, below `reports` where no folder is named."""
+        if out is not None:
+            return write_run_page(out, page, None)
+        return write_run_page(self._home / "reports" / page.mailbox_id, page, keep)

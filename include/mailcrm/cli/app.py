@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailcrm import __version__
-from mailcrm.cli import contacts, database, evaluate, held, local, mailbox, review, sync
+from mailcrm.cli import contacts, database, evaluate, held, local, mailbox, report, review, sync
 
 __all__ = ["app"]
 
@@ -45,5 +45,6 @@ app.add_typer(held.batch_app, name="batch")
 app.add_typer(held.quarantine_app, name="quarantine")
 app.add_typer(evaluate.app, name="evaluate")
 sync.add_commands(app)
+app.command("report")(report.report)
 review.add_commands(app)
 local.add_commands(app)

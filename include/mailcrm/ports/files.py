@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mailcrm.records import Contact, Mailbox
 from mailcrm.records.registry import RegistryEntry
+from mailcrm.records.report import RunPage
 
 
 class Files(Protocol):
@@ -32,5 +33,15 @@ class Files(Protocol):
 
         Raises:
             SettingsError: the folder of MAILCRM_HOME cannot be written.
+        """
+        ...
+
+    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Path:
+        """Write a run's report as HTML and Markdown; the path of the HTML form.
+
+        Into `out` as it is, or among the mailbox's kept ones, of which the latest `keep` stay.
+
+        Raises:
+            SettingsError: the folder cannot be written.
         """
         ...

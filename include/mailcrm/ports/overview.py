@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mailcrm.ports.history import History
+from mailcrm.records.report import RunPage
 
 
 class Overview(History, Protocol):
@@ -26,5 +27,13 @@ class Overview(History, Protocol):
 
         Raises:
             SettingsError: there is none of that number.
+        """
+        ...
+
+    def read_run_page(self, run_id: str) -> RunPage:
+        """One run with its certificate, checks, their history and what it held back.
+
+        Raises:
+            SettingsError: there is no such run.
         """
         ...

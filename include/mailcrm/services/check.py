@@ -5,6 +5,7 @@ import logging
 
 from mailcrm.check import decide_drift, decide_failed_sends
 from mailcrm.records import CheckReport, Lease, Window
+from mailcrm.services.report import keep_run_page
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,14 @@ def run_check(services: Services, lease: Lease) -> CheckReport:
         report = _check(services, lease, window)
     report = _compare(services, lease, report)
     services.publisher.write_report(lease, report, services.clock.now())
+    if report.held:
+        logger.warning(
+            "check.batch_held mailbox=%s batch=%s failed=%s",
+            lease.mailbox_id,
+            lease.batch_id,
+            ",".join(report.failed),
+        )
+        keep_run_page(services, lease.run_id)
     return report
 
 

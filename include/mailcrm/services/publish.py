@@ -7,6 +7,7 @@ from typing import Any
 
 from mailcrm.errors import ChecksFailedError, IncompleteRunError
 from mailcrm.records import Certificate, Lease
+from mailcrm.services.report import keep_run_page
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def run_publish(services: Services, lease: Lease) -> RunSummary:
         counts.published,
         counts.duplicate,
     )
+    keep_run_page(services, lease.run_id)
     summary = read_summary(services, lease.run_id)
     summary.raise_unless_complete()
     return summary

@@ -12,6 +12,7 @@ from mailcrm.adapters.crm_database.holds import (
     list_quarantine,
     read_quarantine,
 )
+from mailcrm.adapters.crm_database.run_pages import read_run_page
 from mailcrm.adapters.crm_database.runs import list_runs
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
@@ -21,6 +22,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_generations,
     sync_quarantine,
 )
+from mailcrm.records.report import RunPage
 
 
 class OverviewTables(HistoryTables):
@@ -51,6 +53,10 @@ class OverviewTables(HistoryTables):
         """See `ports.Overview`."""
         with reading(self._engine) as connection:
             return read_quarantine(connection, quarantine_id)
+
+    def read_run_page(self, run_id: str) -> RunPage:
+        """See `ports.Overview`."""
+        return read_run_page(self._engine, run_id)
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
