@@ -1,10 +1,13 @@
 """Credentials out of Airflow Connections, wherever Airflow keeps those."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from mailcrm.errors import CredentialError, ImapCredentialError, SmtpCredentialError
-from mailcrm.records import Credential, Direction
+from mailcrm.records import Credential, Direction, TokenRefresh
 
 __all__ = ["AirflowCredentials"]
 
@@ -34,11 +37,12 @@ class AirflowCredentials:
             raise _missing(
                 mailbox_id, direction, f"there is no Airflow Connection {conn_id}"
             ) from None
+        refresh = _refresh(connection.extra_dejson)
         for name in ("login", "password"):
-            if not getattr(connection, name):
+            if not getattr(connection, name) and not (name == "password" and refresh):
                 reason = f"the Airflow Connection {conn_id} has no {name}"
                 raise _missing(mailbox_id, direction, reason)
-        return Credential(username=connection.login, password=connection.password)
+        return Credential(connection.login or "", connection.password or "", refresh)
 
     def write_credential(
         self, mailbox_id: str, direction: Direction, credential: Credential
@@ -49,6 +53,13 @@ class AirflowCredentials:
     def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
         """See `CredentialStore`."""
         return f"set login and password of the Airflow Connection {_name(mailbox_id, direction)}"
+
+
+def _refresh(extra: Mapping[str, Any]) -> TokenRefresh | None:
+    """How to renew a token, where the Connection's extra says so."""
+    names = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
+    found = {name: str(extra[name]) for name in names if extra.get(name)}
+    return TokenRefresh(**found) if all(name in found for name in names[:3]) else None
 
 
 def _name(mailbox_id: str, direction: Direction) -> str:

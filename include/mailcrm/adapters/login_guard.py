@@ -47,6 +47,8 @@ class LoginKey:
         endpoint = mailbox.endpoint(direction)
         parts = [direction.value, endpoint.host, endpoint.port, mailbox.auth.value]
         parts += [credential.username, credential.password]
+        if credential.refresh is not None:
+            parts += [credential.refresh.token_url, credential.refresh.refresh_token]
         return hmac.new(self._read(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
     def _read(self) -> bytes:

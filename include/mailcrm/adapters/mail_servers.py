@@ -1,9 +1,12 @@
 """The real mail servers behind the port."""
 
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Callable, Iterator
 
+from mailcrm.adapters.oauth import refresh_credential
+from mailcrm.errors import CredentialError, ServerUnreachableError
 from mailcrm.ports import MailReader
-from mailcrm.records import Credential, Mailbox, VerifyResult
+from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
 from mailcrm.settings import Settings
 
 __all__ = ["RealMailServers"]
@@ -16,22 +19,56 @@ class RealMailServers:
         """Keep the timeouts and sizes."""
         self._settings = settings
 
-    def open_reader(
-        self, mailbox: Mailbox, credential: Credential
-    ) -> AbstractContextManager[MailReader]:
+    @contextlib.contextmanager
+    def open_reader(self, mailbox: Mailbox, credential: Credential) -> Iterator[MailReader]:
         """See `MailServers`."""
         from mailcrm.adapters.imap import open_imap
 
-        return open_imap(mailbox, credential, self._settings)
+        fresh = refresh_credential(mailbox, Direction.IMAP, credential)
+        with open_imap(mailbox, fresh, self._settings) as reader:
+            yield reader
 
     def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
         """See `MailServers`."""
         from mailcrm.adapters.imap_probe import probe_imap
 
-        return probe_imap(mailbox, credential, self._settings)
+        return self._probe(mailbox, Direction.IMAP, credential, probe_imap)
 
     def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
         """See `MailServers`."""
         from mailcrm.adapters.smtp_probe import probe_smtp
 
-        return probe_smtp(mailbox, credential, self._settings)
+        return self._probe(mailbox, Direction.SMTP, credential, probe_smtp)
+
+    def _probe(
+        self,
+        mailbox: Mailbox,
+        direction: Direction,
+        credential: Credential,
+        probe: Callable[[Mailbox, Credential, Settings], VerifyResult],
+    ) -> VerifyResult:
+        try:
+            fresh = refresh_credential(mailbox, direction, credential)
+        except (CredentialError, ServerUnreachableError) as error:
+            return _without_token(mailbox, direction, error)
+        return probe(mailbox, fresh, self._settings)
+
+
+def _without_token(
+    mailbox: Mailbox, direction: Direction, error: CredentialError | ServerUnreachableError
+) -> VerifyResult:
+    """No mail server was asked, because there is no token to log in with."""
+    endpoint = mailbox.endpoint(direction)
+    is_refused = isinstance(error, CredentialError)
+    return VerifyResult(
+        direction=direction,
+        state=VerifyState.REFUSED if is_refused else VerifyState.UNREACHABLE,
+        stage="authenticate",
+        host=endpoint.host,
+        port=endpoint.port,
+        encryption=endpoint.encryption,
+        code=error.fields.get("code"),
+        advice=str(error.fields["reason" if is_refused else "detail"]),
+        retry_after_s=None if is_refused else 60.0,
+        is_credential_rejected=bool(error.fields.get("is_rejected")),
+    )

@@ -8,9 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 from mailcrm.adapters.connections_file import ConnectionsFile
 from mailcrm.errors import ImapCredentialError, SmtpCredentialError
-from mailcrm.records import Credential, Direction
+from mailcrm.records import Credential, Direction, TokenRefresh
 
-__all__ = ["EnvironmentCredentials", "LocalCredentials", "connection_id", "connection_variable"]
+__all__ = [
+    "EnvironmentCredentials",
+    "LocalCredentials",
+    "connection_id",
+    "connection_variable",
+    "read_token_refresh",
+]
 
 _ERRORS = {Direction.IMAP: ImapCredentialError, Direction.SMTP: SmtpCredentialError}
 _EXAMPLE = '{"conn_type": "%s", "login": "…", "password": "…"}'
@@ -122,11 +128,27 @@ def _to_credential(mailbox_id: str, direction: Direction, where: str, value: str
     if fields is None:
         problem = f"{where} is neither JSON nor a URI: write it as {_EXAMPLE % direction.value}"
         raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
+    refresh = read_token_refresh(fields.get("extra", ""))
     for name in ("login", "password"):
-        if not fields.get(name):
+        if not fields.get(name) and not (name == "password" and refresh):
             problem = f"{where} has no {name}: add it"
             raise _ERRORS[direction](mailbox_id=mailbox_id, reason=problem)
-    return Credential(username=fields["login"], password=fields["password"])
+    return Credential(fields["login"], fields["password"], refresh)
+
+
+def read_token_refresh(extra: str) -> TokenRefresh | None:
+    """How to renew a token, from a connection's extra (a JSON object); None where it lacks that."""
+    try:
+        loaded = json.loads(extra) if extra else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(loaded, dict):
+        return None
+    names = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
+    found = {name: loaded[name] for name in names if isinstance(loaded.get(name), str)}
+    if not all(found.get(name) for name in names[:3]):
+        return None
+    return TokenRefresh(**found)
 
 
 def _parse_json(value: str) -> dict[str, str] | None:
@@ -138,7 +160,10 @@ def _parse_json(value: str) -> dict[str, str] | None:
     if not isinstance(loaded, dict):
         return None
     found = {name: loaded.get(name) for name in ("login", "password")}
-    return {name: text if isinstance(text, str) else "" for name, text in found.items()}
+    fields = {name: text if isinstance(text, str) else "" for name, text in found.items()}
+    extra = loaded.get("extra")
+    fields["extra"] = extra if isinstance(extra, str) else json.dumps(extra)
+    return fields
 
 
 def _parse_uri(value: str) -> dict[str, str] | None:

@@ -36,8 +36,10 @@ def plan_missing(
     )
 
 
-def find_hidden_mail(status: FolderStatus) -> str | None:
+def find_hidden_mail(status: FolderStatus, known: str = "") -> str | None:
     """A note where the folder's size looks like a provider's limit on what IMAP shows.
+
+    `known` is what is known of this provider, and ends the note.
 
     Source: Yahoo shows the newest 10,000 messages of a folder; Gmail's setting "Limit IMAP
     folders" starts at 1,000.
@@ -48,5 +50,5 @@ def find_hidden_mail(status: FolderStatus) -> str | None:
         return None
     return (
         f"folder {status.name!r}: exactly {status.exists} messages, fewer than it numbered; "
-        "the provider may hide older mail from IMAP"
+        f"{known or 'the provider may hide older mail from IMAP'}"
     )

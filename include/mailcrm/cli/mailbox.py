@@ -130,6 +130,23 @@ def rotate(
 
 
 @app.command()
+def propose(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Such as ann@gmail.com.")],
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the domain's autoconfig pages, too (HTTPS).")
+    ] = False,
+    as_json: AsJson = False,
+) -> Reply:
+    """Propose settings for an address, from a table of providers; no mail server is asked."""
+    from mailcrm.cli.propose import proposal_reply
+    from mailcrm.services.propose import run_propose
+
+    know(context, address=address)
+    return proposal_reply(run_propose(address, online))
+
+
+@app.command()
 def remove(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = False) -> Reply:
     """Disconnect a mailbox; what it brought into the CRM stays."""
     from mailcrm.services.registry import remove_mailbox

@@ -1,8 +1,17 @@
 """Stage 1: what a server's answer means (accepted, refused, unreachable) and what to change."""
 
 from mailcrm.credentials.answers import REJECTIONS, Answer, AnswerKind, RetryPlan
+from mailcrm.credentials.autoconfig import parse_autoconfig
 from mailcrm.credentials.classify import classify_answer
 from mailcrm.credentials.health import BROKEN_AFTER, decide_event, decide_health
+from mailcrm.credentials.providers import (
+    Proposal,
+    Provider,
+    find_provider,
+    find_provider_of_host,
+    propose_ownership,
+    propose_settings,
+)
 from mailcrm.credentials.symptoms import Diagnosis, classify_symptom
 
 __all__ = [
@@ -11,9 +20,16 @@ __all__ = [
     "Answer",
     "AnswerKind",
     "Diagnosis",
+    "Proposal",
+    "Provider",
     "RetryPlan",
     "classify_answer",
     "classify_symptom",
     "decide_event",
     "decide_health",
+    "find_provider",
+    "find_provider_of_host",
+    "parse_autoconfig",
+    "propose_ownership",
+    "propose_settings",
 ]

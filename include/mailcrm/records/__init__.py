@@ -24,6 +24,7 @@ from mailcrm.records.mailbox import (
     Ownership,
     SharedChecklist,
     TlsPolicy,
+    TokenRefresh,
     VerifyResult,
     VerifyState,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "StagedIdentity",
     "StagedMessage",
     "TlsPolicy",
+    "TokenRefresh",
     "VerifyResult",
     "VerifyState",
     "Window",

@@ -124,11 +124,26 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRefresh:
+    """How a new access token is had: OAuth 2's refresh grant; secrets never show in a repr."""
+
+    token_url: str
+    client_id: str
+    refresh_token: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
-    """A username and its secret; the secret never shows in a repr."""
+    """A username and its secret; the secret never shows in a repr.
+
+    With `refresh` the password, a token, is renewed before each login, and may be empty.
+    """
 
     username: str
     password: str = field(repr=False)
+    refresh: TokenRefresh | None = None
 
 
 class VerifyState(StrEnum):

@@ -13,6 +13,7 @@ from mailcrm.backfill import (
     plan_missing,
     plan_unknown,
 )
+from mailcrm.credentials import find_provider_of_host
 from mailcrm.dedupe import RELINK_FIELDS, plan_relink_digest
 from mailcrm.parse import parse_message
 from mailcrm.ports import MailReader
@@ -86,12 +87,19 @@ def list_folder(
         _relink(work)
     _close_vanished(work)
     _compare_with_last_time(work)
-    hidden = find_hidden_mail(status)
-    work.notes += [hidden] if hidden else []
+    work.notes += _hidden_mail(services, lease.mailbox_id, status)
     services.ledger.write_counts(
         lease, generation.generation_id, work.listed, work.covered, work.missing
     )
     return work
+
+
+def _hidden_mail(services: Services, mailbox_id: str, status: FolderStatus) -> list[str]:
+    if find_hidden_mail(status) is None:
+        return []
+    provider = find_provider_of_host(services.registry.read_mailbox(mailbox_id).imap.host)
+    note = find_hidden_mail(status, provider.hides_mail if provider else "")
+    return [note] if note else []
 
 
 def open_generation(services: Services, lease: Lease, status: FolderStatus) -> Generation:

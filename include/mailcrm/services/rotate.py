@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailcrm.errors import CredentialError, SettingsError
-from mailcrm.records import Credential, Direction, VerifyResult, VerifyState
+from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
 from mailcrm.services.notices import send_notices
 from mailcrm.services.wiring import Services
 
@@ -61,11 +61,7 @@ def run_rotate(
         direction: Credential(username or _stored_username(services, mailbox_id, direction), secret)
         for direction in directions
     }
-    probes = {
-        Direction.IMAP: services.servers.probe_imap,
-        Direction.SMTP: services.servers.probe_smtp,
-    }
-    results = {d: probes[d](mailbox, credential) for d, credential in credentials.items()}
+    results = _probe(services, mailbox, credentials)
     rotation = Rotation(results, frozenset(), {})
     if rotation.is_accepted:
         rotation = _swap(services, mailbox_id, results, credentials)
@@ -76,6 +72,16 @@ def run_rotate(
         len(rotation.stored),
     )
     return rotation
+
+
+def _probe(
+    services: Services, mailbox: Mailbox, credentials: Mapping[Direction, Credential]
+) -> dict[Direction, VerifyResult]:
+    probes = {
+        Direction.IMAP: services.servers.probe_imap,
+        Direction.SMTP: services.servers.probe_smtp,
+    }
+    return {d: probes[d](mailbox, credential) for d, credential in credentials.items()}
 
 
 def _swap(

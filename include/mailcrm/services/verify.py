@@ -55,18 +55,24 @@ def run_verify(
         except CredentialError as error:
             results[direction] = _without_credential(mailbox, direction, error)
     results.update(_probe(services, mailbox, credentials))
+    found = {direction: results[direction] for direction in asked}
+    _keep(services, mailbox_id, found)
+    return found
+
+
+def _keep(services: Services, mailbox_id: str, found: Mapping[Direction, VerifyResult]) -> None:
+    """Write the directions' health, and tell people of what changed."""
     now = services.clock.now()
-    for direction in asked:
-        services.registry.write_health(mailbox_id, results[direction], now)
+    for direction, result in found.items():
+        services.registry.write_health(mailbox_id, result, now)
         logger.info(
             "credentials.direction_verified mailbox=%s direction=%s state=%s stage=%s",
             mailbox_id,
             direction.value,
-            results[direction].state.value,
-            results[direction].stage,
+            result.state.value,
+            result.stage,
         )
     send_notices(services)
-    return {direction: results[direction] for direction in asked}
 
 
 def _probe(

@@ -41,12 +41,37 @@ def write_health(
         )
         .with_for_update()
     ).one_or_none()
-    before = None
-    if stored is not None:
-        before = Health(
-            HealthState(stored.health), stored.health_since, stored.failures, stored.last_reason
-        )
+    before = _health_of(stored)
     after = decide_health(before, result, now)
+    fields = _fields(stored, result, after, now)
+    connection.execute(
+        insert_into(connection, mailbox_health)
+        .values(mailbox_id=mailbox_id, direction=result.direction.value, **fields)
+        .on_conflict_do_update(index_elements=["mailbox_id", "direction"], set_=fields)
+    )
+    event = decide_event(before, after)
+    if event is not None:
+        notice = {
+            "mailbox_id": mailbox_id,
+            "direction": result.direction.value,
+            "event": event.value,
+            "since": after.since,
+            "reason": after.reason or "works again",
+            "recipient": recipient,
+            "attempts": 0,
+        }
+        insert = insert_into(connection, mailbox_notices).values(**notice)
+        connection.execute(insert.on_conflict_do_nothing())
+
+
+def _health_of(row: Any) -> Health | None:
+    if row is None:
+        return None
+    return Health(HealthState(row.health), row.health_since, row.failures, row.last_reason)
+
+
+def _fields(stored: Any, result: VerifyResult, after: Health, now: dt.datetime) -> dict[str, Any]:
+    """The row's columns; `since` of a state that stays is kept."""
     same = stored is not None and stored.state == result.state.value
     fields: dict[str, Any] = {
         "state": result.state.value,
@@ -64,26 +89,7 @@ def write_health(
         fields["last_reason"] = after.reason
     if result.state is VerifyState.OK:
         fields["last_ok_at"] = now
-    connection.execute(
-        insert_into(connection, mailbox_health)
-        .values(mailbox_id=mailbox_id, direction=result.direction.value, **fields)
-        .on_conflict_do_update(index_elements=["mailbox_id", "direction"], set_=fields)
-    )
-    event = decide_event(before, after)
-    if event is not None:
-        connection.execute(
-            insert_into(connection, mailbox_notices)
-            .values(
-                mailbox_id=mailbox_id,
-                direction=result.direction.value,
-                event=event.value,
-                since=after.since,
-                reason=after.reason or "works again",
-                recipient=recipient,
-                attempts=0,
-            )
-            .on_conflict_do_nothing()
-        )
+    return fields
 
 
 class LoginTables:
