@@ -18,6 +18,7 @@ from mailcrm.records import (
     MessageContext,
     PublishCounts,
     Quarantined,
+    SharedChecklist,
     StagedIdentity,
     StagedMessage,
     VerifyResult,
@@ -191,8 +192,13 @@ class Publisher(Protocol):
         """Store what the gate found; publish needs it."""
         ...
 
-    def publish_batch(self, lease: Lease, now: dt.datetime) -> PublishCounts:
+    def publish_batch(
+        self, lease: Lease, now: dt.datetime, shared: SharedChecklist | None = None
+    ) -> PublishCounts:
         """Publish exactly the batch that passed, in one transaction; again is a no-op.
+
+        Of a mailbox that several people own, conversations become tickets where they are its
+        record, and failed sends are noted for whoever watches them.
 
         Raises:
             ChecksFailedError: the gate held it, or never looked.

@@ -58,7 +58,8 @@ def run_publish(services: Services, lease: Lease) -> RunSummary:
         IncompleteRunError: published, but something listed is still open.
         PublishConflictError, FencedError, StoreBusyError
     """
-    counts = services.publisher.publish_batch(lease, services.clock.now())
+    shared = services.registry.read_mailbox(lease.mailbox_id).shared
+    counts = services.publisher.publish_batch(lease, services.clock.now(), shared)
     logger.info(
         "publish.done mailbox=%s published=%d duplicate=%d",
         lease.mailbox_id,

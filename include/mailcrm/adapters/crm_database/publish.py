@@ -35,6 +35,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
     sync_runs,
 )
+from mailcrm.adapters.crm_database.tickets import publish_shared
 from mailcrm.adapters.crm_database.verdicts import publish_verdicts
 from mailcrm.adapters.quarantine import resolve_quarantine
 from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
@@ -42,7 +43,7 @@ from mailcrm.check import CHECKS_VERSION
 from mailcrm.errors import ChecksFailedError, PublishConflictError
 from mailcrm.match import RULE_VERSION
 from mailcrm.parse import PARSER_VERSION
-from mailcrm.records import CheckReport, Lease, PublishCounts
+from mailcrm.records import CheckReport, Lease, PublishCounts, SharedChecklist
 
 
 class PublishTables:
@@ -80,7 +81,9 @@ class PublishTables:
                 finish_run(connection, lease, "held", now)
 
     @retried
-    def publish_batch(self, lease: Lease, now: dt.datetime) -> PublishCounts:
+    def publish_batch(
+        self, lease: Lease, now: dt.datetime, shared: SharedChecklist | None = None
+    ) -> PublishCounts:
         """See `ports.Publisher`."""
         with writing(self._engine) as connection:
             check_lease(connection, lease)
@@ -91,6 +94,8 @@ class PublishTables:
                 return PublishCounts(published=0, duplicate=0, already_published=True)
             _check_passed(connection, lease, run)
             _publish_rows(connection, lease, now)
+            if shared is not None:
+                publish_shared(connection, lease, shared, now)
             counts = _close_ledger(connection, lease, now)
             resolve_quarantine(connection, lease.batch_id, now)
             _empty_staging(connection, lease.batch_id)

@@ -134,7 +134,7 @@ def _check(check: CheckResult, past: Sequence[bool]) -> str:
     return (
         f"<tr>{_cells('td', [check.name.replace('_', ' ')], '')}{result}"
         f"{_cells('td', [check.observed, check.limit], '')}"
-        f'<td class="past" title="{said}">{marks or "–"}</td></tr>'
+        f'<td class="past" title="{said}">{marks or "none"}</td></tr>'
     )
 
 
