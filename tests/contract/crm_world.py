@@ -12,9 +12,11 @@ from mailcrm.adapters.crm_database.engine import make_engine, reading
 from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.migrate import upgrade
 from mailcrm.adapters.crm_database.publish import PublishTables
+from mailcrm.adapters.crm_database.quality import QualityCounts
 from mailcrm.adapters.crm_database.registry import RegistryTables
 from mailcrm.adapters.crm_database.rematch import RematchTables
 from mailcrm.adapters.crm_database.reviews import ReviewTables
+from mailcrm.adapters.quality_pages import SvgQualityPages
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.dedupe import decide_identities, plan_conversations
 from mailcrm.match import ContactIndex, decide_message, plan_lookups
@@ -115,7 +117,13 @@ def open_world(url: str) -> World:
     registry = RegistryTables(engine)
     registry.write_mailbox(mailbox(), clock.now())
     services = ReviewServices(
-        clock, registry, ContactTables(engine), ReviewTables(engine), RematchTables(engine)
+        clock=clock,
+        registry=registry,
+        contacts=ContactTables(engine),
+        reviews=ReviewTables(engine),
+        rematch=RematchTables(engine),
+        quality=QualityCounts(engine),
+        pages=SvgQualityPages(),
     )
     return World(engine, services, clock)
 

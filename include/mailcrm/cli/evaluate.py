@@ -71,6 +71,46 @@ def parse(
     return Reply(document, lambda console: _show_facts(console, document))
 
 
+@app.command("reviews")
+def reviews(as_json: AsJson = False) -> Reply:
+    """Judge the stored decisions by the verdicts of people, rule by rule."""
+    from mailcrm.services.evaluate import evaluate_reviews
+    from mailcrm.services.review_wiring import open_review_services
+
+    with open_review_services() as services:
+        score = evaluate_reviews(services.reviews.list_reviews())
+    document = score.as_document()
+    return Reply(document, lambda console: _show_reviews(console, document))
+
+
+@app.command("report")
+def report(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="Where to write it.")],
+    as_json: AsJson = False,
+) -> Reply:
+    """Write one HTML page of charts on what is stored; it needs no network."""
+    from mailcrm.services.evaluate import run_report
+    from mailcrm.services.review_wiring import open_review_services
+
+    with open_review_services() as services:
+        document = run_report(
+            services.reviews, services.quality, services.pages, out, services.clock.now()
+        )
+    return Reply(document, lambda console: _show_facts(console, document))
+
+
+def _show_reviews(console: "Console", document: Mapping[str, object]) -> None:
+    from rich.table import Table
+
+    table = Table("rule", "judged", "right", "wrong", "precision")
+    rules = document["rules"]
+    rows = [*rules.items()] if isinstance(rules, Mapping) else []
+    for name, part in [*rows, ("total", document["total"])]:
+        counts = (str(part[key]) for key in ("reviews", "matched_right", "matched_wrong"))
+        table.add_row(name, *counts, _rate(part, "precision"))
+    console.print(table)
+
+
 def _show_match(console: "Console", score: "MatchScore") -> None:
     from rich.table import Table
 

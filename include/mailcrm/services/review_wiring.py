@@ -8,10 +8,13 @@ from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.migrate import check_schema
+from mailcrm.adapters.crm_database.quality import QualityCounts
 from mailcrm.adapters.crm_database.registry import RegistryTables
 from mailcrm.adapters.crm_database.rematch import RematchTables
 from mailcrm.adapters.crm_database.reviews import ReviewTables
+from mailcrm.adapters.quality_pages import SvgQualityPages
 from mailcrm.ports import Clock, Contacts, Registry, Rematch, Reviews
+from mailcrm.ports.quality import QualityPages, QualityTables
 from mailcrm.settings import Settings, load_settings
 
 __all__ = ["ReviewServices", "open_review_services"]
@@ -26,6 +29,8 @@ class ReviewServices:
     contacts: Contacts
     reviews: Reviews
     rematch: Rematch
+    quality: QualityTables
+    pages: QualityPages
 
 
 @contextlib.contextmanager
@@ -45,6 +50,8 @@ def open_review_services(settings: Settings | None = None) -> Iterator[ReviewSer
             contacts=ContactTables(engine, settings.contacts_query),
             reviews=ReviewTables(engine),
             rematch=RematchTables(engine),
+            quality=QualityCounts(engine),
+            pages=SvgQualityPages(),
         )
     finally:
         engine.dispose()
