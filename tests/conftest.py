@@ -9,7 +9,12 @@ from servers.dovecot import DovecotServer, DovecotUser, run_dovecot
 from servers.mail_devel import MailDevelServer, run_mail_devel
 from servers.postgres import PostgresServer, run_postgres
 
-pytest_plugins = ["plugin_evidence", "plugin_required", "servers.fixtures_smtp"]
+pytest_plugins = [
+    "plugin_evidence",
+    "plugin_required",
+    "servers.fixtures_imap",
+    "servers.fixtures_smtp",
+]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ a mailbox of its own under the folder; nothing is flushed to disk.
 """
 
 import contextlib
-import datetime as dt
 import grp
 import os
 import pwd
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from imapclient import IMAPClient
 
+from servers.imap_user import Append, ImapUser
 from servers.ports import (
     LOOPBACK,
     ServerStartError,
@@ -30,6 +29,15 @@ from servers.ports import (
     stop_process,
     unprivileged_user,
 )
+
+__all__ = [
+    "PASSWORD",
+    "Append",
+    "DovecotServer",
+    "DovecotUser",
+    "find_dovecot",
+    "run_dovecot",
+]
 
 PASSWORD = "dovecot-test-secret"
 ATTEMPTS = 3
@@ -102,35 +110,14 @@ service stats {{
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
-    """A message to put into a folder: bytes, INTERNALDATE and flags."""
-
-    raw: bytes
-    internaldate: dt.datetime | None = None
-    flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DovecotUser:
-    """One mailbox of one test, with a second session that may write."""
+class DovecotUser(ImapUser):
+    """One mailbox of one test."""
 
     server: "DovecotServer"
-    name: str
 
-    @contextlib.contextmanager
-    def connect(self) -> Iterator[IMAPClient]:
-        """A plain IMAP session that may write."""
-        with IMAPClient(LOOPBACK, self.server.imap_port, ssl=False, timeout=60) as client:
-            client.login(self.name, self.server.password)
-            yield client
-
-    def append(self, folder: str, *messages: Append) -> None:
-        """Put messages into a folder, in order, with the folder created where it is missing."""
-        with self.connect() as client:
-            if not client.folder_exists(folder):
-                client.create_folder(folder)
-            for message in messages:
-                client.append(folder, message.raw, message.flags, message.internaldate)
+    def folder(self, *parts: str) -> str:
+        """The server's name of a folder of ours."""
+        return "/".join(parts)
 
     def fill(self, folder: str, messages: Sequence[Append]) -> None:
         """Put many messages into INBOX or another existing folder quickly, below the server."""
@@ -147,49 +134,6 @@ class DovecotUser:
                 os.utime(path, (stamp, stamp))
             if self.server.account is not None:
                 shutil.chown(path, self.server.account)
-
-    def create_folder(self, folder: str) -> None:
-        """Create a folder."""
-        with self.connect() as client:
-            client.create_folder(folder)
-
-    def delete_folder(self, folder: str) -> None:
-        """Delete a folder with all that is in it."""
-        with self.connect() as client:
-            client.delete_folder(folder)
-
-    def expunge(self, folder: str, uids: Sequence[int]) -> None:
-        """Remove messages for good."""
-        with self.connect() as client:
-            client.select_folder(folder)
-            client.delete_messages(list(uids))
-            client.expunge()
-
-    def flags(self) -> dict[str, tuple[int, int, dict[int, tuple[bytes, ...]]]]:
-        """Everything that a reader could change: uidvalidity, uidnext and flags, per folder.
-
-        \\Recent is left out: this very look clears it.
-        """
-        found = {}
-        with self.connect() as client:
-            for _, _, folder in client.list_folders():
-                status = client.select_folder(folder, readonly=True)
-                uids = client.search()
-                rows = client.fetch(uids, ["FLAGS"]) if uids else {}
-                found[folder] = (
-                    status[b"UIDVALIDITY"],
-                    status[b"UIDNEXT"],
-                    {
-                        uid: tuple(sorted(set(row[b"FLAGS"]) - {b"\\Recent"}))
-                        for uid, row in rows.items()
-                    },
-                )
-        return found
-
-    def recent(self, folder: str) -> int:
-        """How many messages no session has claimed as \\Recent yet; the look leaves them so."""
-        with self.connect() as client:
-            return int(client.folder_status(folder, ["RECENT"])[b"RECENT"])
 
 
 FLAG_LETTERS = {

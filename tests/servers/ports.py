@@ -70,9 +70,12 @@ def start_process(
     is_ready: Callable[[], bool],
     user: str | None = None,
     env: Mapping[str, str] | None = None,
+    own_session: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a server and wait until it answers.
 
+    Args:
+        own_session: For a server that, when it stops, signals its whole process group.
     Raises:
         ServerStartError: it ended, or never answered; it is stopped then.
     """
@@ -88,6 +91,7 @@ def start_process(
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
+            start_new_session=own_session,
         )
     if wait_until_ready(process, is_ready):
         return process
