@@ -1,7 +1,8 @@
-"""`MailReader`: one suite for the fake and for the adapter on two servers that others wrote.
+"""`MailReader`: one suite for the fake and for the adapter on three servers that others wrote.
 
 Known limits of mail-devel, which the suite steps around: it creates every folder that somebody
 opens (so none is ever missing), it never changes uidvalidity, and it has no special-use folders.
+Cyrus keeps every folder below INBOX, and allows neither quotes nor backslashes in their names.
 """
 
 import contextlib
@@ -19,7 +20,8 @@ from mailcrm.errors import FolderMissingError, ServerUnreachableError
 from mailcrm.ports import MailReader
 from mailcrm.records import Credential, SearchCriteria
 from mailcrm.settings import Settings
-from servers.dovecot import Append, DovecotUser
+from servers.fixtures_imap import BOTH
+from servers.imap_user import Append, ImapUser
 from servers.mail_devel import MailDevelServer
 from servers.mailboxes import make_mailbox
 
@@ -36,6 +38,9 @@ class Backend(Protocol):
     """A user's mailbox somewhere, to fill and to read."""
 
     can_miss_folders: bool
+    odd_name: str
+
+    def folder(self, name: str) -> str: ...
 
     def append(self, folder: str, *messages: Append) -> None: ...
 
@@ -44,11 +49,18 @@ class Backend(Protocol):
     def reader(self) -> contextlib.AbstractContextManager[MailReader]: ...
 
 
+ODD_NAME = 'quo"te\\d'
+
+
 class FakeBackend:
     can_miss_folders = True
+    odd_name = ODD_NAME
 
     def __init__(self) -> None:
         self.mailbox = FakeMailbox()
+
+    def folder(self, name: str) -> str:
+        return name
 
     def append(self, folder: str, *messages: Append) -> None:
         target = self.mailbox.folders.get(folder) or self.mailbox.create_folder(folder)
@@ -67,9 +79,13 @@ class FakeBackend:
 
 
 @dataclass
-class DovecotBackend:
-    user: DovecotUser
+class RealBackend:
+    user: ImapUser
+    odd_name: str = ODD_NAME
     can_miss_folders = True
+
+    def folder(self, name: str) -> str:
+        return self.user.folder(name)
 
     def append(self, folder: str, *messages: Append) -> None:
         self.user.append(folder, *messages)
@@ -88,6 +104,10 @@ class MailDevelBackend:
     server: MailDevelServer
     user: str
     can_miss_folders = False
+    odd_name = ODD_NAME
+
+    def folder(self, name: str) -> str:
+        return name
 
     def append(self, folder: str, *messages: Append) -> None:
         with self.server.connect(self.user) as client:
@@ -107,14 +127,14 @@ class MailDevelBackend:
         return open_imap(make_mailbox(imap_port=self.server.imap_port), credential, Settings())
 
 
-@pytest.fixture(
-    params=["fake", pytest.param("dovecot", marks=pytest.mark.needs_dovecot), "mail_devel"]
-)
+@pytest.fixture(params=["fake", *BOTH, "mail_devel"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     if request.param == "fake":
         return FakeBackend()
     if request.param == "dovecot":
-        return DovecotBackend(request.getfixturevalue("dovecot_user"))
+        return RealBackend(request.getfixturevalue("dovecot_user"))
+    if request.param == "cyrus":
+        return RealBackend(request.getfixturevalue("cyrus_user"), "#odd's (na~me)")
     user = f"{uuid.uuid4().hex[:12]}@acme.example"
     return MailDevelBackend(request.getfixturevalue("mail_devel"), user)
 
@@ -136,13 +156,15 @@ def everything(uid_low: int = 1, uid_high: int | None = None) -> SearchCriteria:
 
 
 def test_list_folders_after_creation_names_each_once(backend: Backend) -> None:
-    for name in ("Work", "Entwürfe", "a & b", 'quo"te\\d'):
+    plain = [backend.folder(name) for name in ("Work", "Entwürfe", "a & b")]
+    odd = backend.folder(backend.odd_name)
+    for name in (*plain, odd):
         backend.append(name, Append(raw_message(1), DAY))
     with backend.reader() as reader:
         entries = {entry.name: entry for entry in reader.list_folders()}
-        assert {"INBOX", "Work", "Entwürfe", "a & b", 'quo"te\\d'} <= entries.keys()
-        assert all(entries[name].selectable for name in ("INBOX", "Work", "Entwürfe"))
-        for name in ("Work", "Entwürfe", "a & b", 'quo"te\\d'):
+        assert {"INBOX", *plain, odd} <= entries.keys()
+        assert all(entries[name].selectable for name in ("INBOX", *plain[:2]))
+        for name in (*plain, odd):
             assert reader.examine(name).exists == 1
 
 
@@ -168,7 +190,7 @@ def test_examine_unknown_folder_raises_folder_missing(backend: Backend) -> None:
         pytest.skip("this server creates folders that somebody opens")
     with backend.reader() as reader:
         with pytest.raises(FolderMissingError):
-            reader.examine("Nowhere")
+            reader.examine(backend.folder("Nowhere"))
         assert reader.examine("INBOX").exists == 0
 
 

@@ -1,4 +1,4 @@
-"""The whole pipeline on a real Dovecot, on both databases: exactly the window, exactly once."""
+"""The whole pipeline on real servers and both databases: exactly the window, exactly once."""
 
 import datetime as dt
 import json
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from mailcrm.adapters.crm_database.engine import make_engine, reading
@@ -16,10 +17,8 @@ from mailcrm.services.run import RunReport, run_mailbox
 from mailcrm.services.status import read_status
 from mailcrm.services.wiring import Services, open_services, upgrade_database
 from mailcrm.settings import Settings
-from servers.dovecot import PASSWORD, Append, DovecotUser
+from servers.imap_user import Append, ImapUser
 from servers.mailboxes import make_mailbox
-
-pytestmark = pytest.mark.needs_dovecot
 
 SINCE = dt.datetime(2026, 11, 10, tzinfo=dt.UTC)
 UNTIL = dt.datetime(2026, 11, 12, tzinfo=dt.UTC)
@@ -34,7 +33,7 @@ def mail(number: int, sender: str = "ann@customer.example", extra: str = "") -> 
     ).encode()
 
 
-def connect(services: Services, user: DovecotUser, *folders: str) -> None:
+def connect(services: Services, user: ImapUser, *folders: str) -> None:
     mailbox = make_mailbox(imap_port=user.server.imap_port, folders=folders or ("INBOX",))
     services.registry.write_mailbox(mailbox, services.clock.now())
 
@@ -50,13 +49,14 @@ def engine(database_url: str) -> Iterator[Engine]:
 def services(
     database_url: str,
     tmp_path: Path,
-    dovecot_user: DovecotUser,
+    imap_user: ImapUser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Services]:
     for direction in ("IMAP", "SMTP"):
-        secret = json.dumps({"conn_type": "imap", "login": dovecot_user.name, "password": PASSWORD})
+        login = {"login": imap_user.name, "password": imap_user.server.password}
+        secret = json.dumps({"conn_type": "imap"} | login)
         monkeypatch.setenv(f"AIRFLOW_CONN_MAILBOX_SALES_{direction}", secret)
-    settings = Settings(home=tmp_path, database_url=database_url)
+    settings = Settings(home=tmp_path, database_url=SecretStr(database_url))
     upgrade_database(settings)
     with open_services(settings) as services:
         yield services
@@ -76,36 +76,36 @@ def fine(report: RunReport) -> RunReport:
 
 
 def test_run_window_publishes_exactly_what_lies_inside_to_the_second(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
     moments = [SINCE - SECOND, SINCE, UNTIL - SECOND, UNTIL]
-    dovecot_user.append("INBOX", *[Append(mail(n), m) for n, m in enumerate(moments)])
-    connect(services, dovecot_user)
-    before = dovecot_user.flags()
+    imap_user.append("INBOX", *[Append(mail(n), m) for n, m in enumerate(moments)])
+    connect(services, imap_user)
+    before = imap_user.flags()
     report = fine(run_mailbox(services, "sales", SINCE, UNTIL))
     assert published(engine) == ["q1", "q2"]
     assert report.to_json()["totals"]["listed"] == 2
-    assert dovecot_user.flags() == before
+    assert imap_user.flags() == before
 
 
 @pytest.mark.parametrize("zone_hours", [-12, 14])
 def test_run_window_far_zone_is_utc_all_the_same(
-    services: Services, engine: Engine, dovecot_user: DovecotUser, zone_hours: int
+    services: Services, engine: Engine, imap_user: ImapUser, zone_hours: int
 ) -> None:
     zone = dt.timezone(dt.timedelta(hours=zone_hours))
     moments = [SINCE - SECOND, SINCE, UNTIL - SECOND, UNTIL]
     appends = [Append(mail(n), m.astimezone(zone)) for n, m in enumerate(moments)]
-    dovecot_user.append("INBOX", *appends)
-    connect(services, dovecot_user)
+    imap_user.append("INBOX", *appends)
+    connect(services, imap_user)
     fine(run_mailbox(services, "sales", SINCE, UNTIL))
     assert published(engine) == ["q1", "q2"]
 
 
 def test_run_again_publishes_nothing_and_reads_no_body(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    dovecot_user.append("INBOX", *[Append(mail(n), SINCE) for n in range(30)])
-    connect(services, dovecot_user)
+    imap_user.append("INBOX", *[Append(mail(n), SINCE) for n in range(30)])
+    connect(services, imap_user)
     first = fine(run_mailbox(services, "sales", SINCE))
     again = fine(run_mailbox(services, "sales", SINCE))
     totals = again.to_json()["totals"]
@@ -116,49 +116,50 @@ def test_run_again_publishes_nothing_and_reads_no_body(
 
 
 def test_run_widened_narrowed_shifted_gives_the_union(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
     day = dt.timedelta(days=1)
-    dovecot_user.append("INBOX", *[Append(mail(n), SINCE + n * day) for n in range(9)])
-    connect(services, dovecot_user)
+    imap_user.append("INBOX", *[Append(mail(n), SINCE + n * day) for n in range(9)])
+    connect(services, imap_user)
     for low, high in ((3, 5), (4, 5), (2, 6), (7, 8)):
         fine(run_mailbox(services, "sales", SINCE + low * day, SINCE + high * day))
     assert published(engine) == ["q2", "q3", "q4", "q5", "q7"]
 
 
 def test_run_same_message_in_two_folders_is_one_with_two_sightings(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    dovecot_user.append("INBOX", Append(mail(1), SINCE))
-    dovecot_user.create_folder("Sent")
-    dovecot_user.append("Sent", Append(mail(1), SINCE))
-    connect(services, dovecot_user, "INBOX", "Sent")
+    imap_user.append("INBOX", Append(mail(1), SINCE))
+    sent = imap_user.folder("Sent")
+    imap_user.append(sent, Append(mail(1), SINCE))
+    connect(services, imap_user, "INBOX", sent)
     totals = fine(run_mailbox(services, "sales", SINCE)).to_json()["totals"]
     assert (totals["listed"], totals["published"], totals["duplicate"]) == (2, 1, 1)
     with reading(engine) as connection:
         sightings = connection.execute(
             text("SELECT folder FROM crm_message_sightings ORDER BY folder")
         )
-        assert [row[0] for row in sightings] == ["INBOX", "Sent"]
+        assert [row[0] for row in sightings] == ["INBOX", sent]
 
 
 def test_run_folder_made_anew_is_relinked_without_reading(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    dovecot_user.create_folder("Work")
+    work = imap_user.folder("Work")
+    imap_user.create_folder(work)
     appends = [Append(mail(n), SINCE + n * SECOND) for n in range(5)]
-    dovecot_user.append("Work", *appends)
-    connect(services, dovecot_user, "Work")
+    imap_user.append(work, *appends)
+    connect(services, imap_user, work)
     fine(run_mailbox(services, "sales", SINCE))
     with reading(engine) as connection:
         keys = connection.execute(text("SELECT message_key FROM crm_messages ORDER BY 1")).all()
-    dovecot_user.delete_folder("Work")
-    dovecot_user.create_folder("Work")
-    dovecot_user.append("Work", *appends, Append(mail(9), SINCE))
+    imap_user.delete_folder(work)
+    imap_user.create_folder(work)
+    imap_user.append(work, *appends, Append(mail(9), SINCE))
     report = fine(run_mailbox(services, "sales", SINCE)).to_json()
     assert report["folders"][0]["generation"] == 2
     assert (report["totals"]["published"], report["totals"]["duplicate"]) == (1, 5)
-    assert report["notes"] == ["folder 'Work': generation 2, 5 relinked"]
+    assert report["notes"] == [f"folder '{work}': generation 2, 5 relinked"]
     with reading(engine) as connection:
         after = connection.execute(text("SELECT message_key FROM crm_messages ORDER BY 1")).all()
     assert set(keys) < set(after)
@@ -166,10 +167,10 @@ def test_run_folder_made_anew_is_relinked_without_reading(
 
 
 def test_run_missing_folder_harms_only_itself(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    dovecot_user.append("INBOX", Append(mail(1), SINCE))
-    connect(services, dovecot_user, "INBOX", "Nowhere")
+    imap_user.append("INBOX", Append(mail(1), SINCE))
+    connect(services, imap_user, "INBOX", imap_user.folder("Nowhere"))
     report = run_mailbox(services, "sales", SINCE)
     assert published(engine) == ["q1"]
     assert report.failure is not None
@@ -177,21 +178,22 @@ def test_run_missing_folder_harms_only_itself(
 
 
 def test_run_smtp_unreachable_reads_all_the_same(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    dovecot_user.append("INBOX", Append(mail(1), SINCE))
-    connect(services, dovecot_user)
+    imap_user.append("INBOX", Append(mail(1), SINCE))
+    connect(services, imap_user)
     report = fine(run_mailbox(services, "sales", SINCE))
     assert report.verify[Direction.SMTP].state is VerifyState.UNREACHABLE
     assert published(engine) == ["q1"]
 
 
 def test_run_broken_message_is_quarantined_with_its_bytes(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
-    broken = b"\x00\xff no message at all\r\n"
-    dovecot_user.append("INBOX", Append(mail(1), SINCE), Append(broken, SINCE))
-    connect(services, dovecot_user)
+    headers = b"\x00" if imap_user.takes_anything else b"X-Odd: 1\r\n\r\n"
+    broken = headers + b"\xff no message at all\r\n"
+    imap_user.append("INBOX", Append(mail(1), SINCE), Append(broken, SINCE))
+    connect(services, imap_user)
     totals = fine(run_mailbox(services, "sales", SINCE)).to_json()["totals"]
     assert (totals["published"], totals["quarantined"]) == (1, 1)
     with reading(engine) as connection:
@@ -201,15 +203,15 @@ def test_run_broken_message_is_quarantined_with_its_bytes(
 
 
 def test_run_shared_address_is_ambiguous_with_both_candidates(
-    services: Services, engine: Engine, dovecot_user: DovecotUser
+    services: Services, engine: Engine, imap_user: ImapUser
 ) -> None:
     contacts = [
         Contact(f"C{n}", f"Person {n}", "", "", (ContactAddress("ann@customer.example", True),))
         for n in (1, 2)
     ]
     services.contacts.upsert_contacts(contacts, services.clock.now())
-    dovecot_user.append("INBOX", Append(mail(1), SINCE))
-    connect(services, dovecot_user)
+    imap_user.append("INBOX", Append(mail(1), SINCE))
+    connect(services, imap_user)
     report = fine(run_mailbox(services, "sales", SINCE)).to_json()
     assert report["decisions"]["ambiguous"] == 1
     assert report["decisions"]["matched"] == 0
@@ -220,11 +222,9 @@ def test_run_shared_address_is_ambiguous_with_both_candidates(
     assert {candidate["contact_id"] for candidate in candidates} == {"C1", "C2"}
 
 
-def test_preview_counts_what_a_run_then_reads(
-    services: Services, dovecot_user: DovecotUser
-) -> None:
-    dovecot_user.append("INBOX", *[Append(mail(n), SINCE) for n in range(3)])
-    connect(services, dovecot_user)
+def test_preview_counts_what_a_run_then_reads(services: Services, imap_user: ImapUser) -> None:
+    imap_user.append("INBOX", *[Append(mail(n), SINCE) for n in range(3)])
+    connect(services, imap_user)
     before = run_preview(services, "sales", SINCE).folders[0]
     assert (before.messages, before.already_covered) == (3, 0)
     assert before.size_bytes == sum(len(mail(n)) for n in range(3))
@@ -234,9 +234,9 @@ def test_preview_counts_what_a_run_then_reads(
 
 
 def test_status_after_a_run_shows_coverage_and_health(
-    services: Services, dovecot_user: DovecotUser
+    services: Services, imap_user: ImapUser
 ) -> None:
-    connect(services, dovecot_user)
+    connect(services, imap_user)
     fine(run_mailbox(services, "sales", SINCE, UNTIL))
     (found,) = read_status(services, "sales")["mailboxes"]
     assert found["imap"]["state"] == "ok"
@@ -245,10 +245,8 @@ def test_status_after_a_run_shows_coverage_and_health(
     assert found["last_run"]["state"] == "nothing_new"
 
 
-def test_run_json_has_exactly_the_stable_keys(
-    services: Services, dovecot_user: DovecotUser
-) -> None:
-    connect(services, dovecot_user)
+def test_run_json_has_exactly_the_stable_keys(services: Services, imap_user: ImapUser) -> None:
+    connect(services, imap_user)
     document = fine(run_mailbox(services, "sales", SINCE, UNTIL)).to_json()
     stable = {
         *("mailbox", "run_id", "batch_id", "window", "verify", "published", "folders", "totals"),
