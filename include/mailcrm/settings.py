@@ -48,8 +48,9 @@ class Settings(BaseSettings):
         180.0
     )
     imap_without: Annotated[
-        str, Field(description="IMAP extensions not to use though offered, comma-separated.")
-    ] = ""
+        str | None,
+        Field(description="IMAP extensions not to use though offered, comma-separated."),
+    ] = None
     fetch_chunk_bytes: Annotated[
         int, Field(gt=0, description="Bytes of one FETCH, unless one message is larger.")
     ] = 8 * 1024 * 1024

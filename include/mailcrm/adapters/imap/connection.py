@@ -132,7 +132,7 @@ def connect_imap(
     except BaseException:
         wire.close()
         raise
-    without = frozenset(name.strip().upper() for name in settings.imap_without.split(","))
+    without = frozenset(name.strip().upper() for name in (settings.imap_without or "").split(","))
     return ImapConnection(mailbox, client, without)
 
 
