@@ -136,7 +136,7 @@ class _Session:
 
     def run(self) -> None:
         self._send(self._server.greeting)
-        while line := self._stream.readline():
+        while (line := self._stream.readline()).endswith(b"\n"):
             command = self._read(line.decode("latin-1").rstrip("\r\n"))
             answer = self._answer(command)
             answer = self._bend(command, answer)
