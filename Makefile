@@ -35,7 +35,7 @@ QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make pins" $(ARGS)
 
-.PHONY: help demo up test evidence check format pins venv clean
+.PHONY: help demo up test evidence evaluate check format pins venv clean
 
 help:  ## list the commands
 	@sed -n -E 's/^([a-z]+):.*  ## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ evidence: $(VENV)/.installed-dev  ## the long form of the fault tests; writes do
 	@bash tests/setup_servers.sh
 	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md \
 		tests/contract tests/faults tests/integration tests/unit
+
+evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/match-quality.md
+	@$(BIN)/python benchmarks/match_quality.py
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))
