@@ -4,7 +4,7 @@
 # Nothing that is installed already is ever removed for it.
 set -euo pipefail
 
-own=$(dirname "$0")/../var/servers # what is unpacked here, not installed
+own=$(dirname "$0")/../build/servers # what is unpacked here, not installed
 as_root=()
 
 may_install() {
@@ -51,10 +51,13 @@ install_packages() {
 # Its library and master are in `cyrus-common`, which conflicts with nothing; so that one is
 # installed, and `imapd` of the same version is unpacked beside the tests.
 unpack_cyrus() {
-    [ ! -x /usr/lib/cyrus/bin/imapd ] && [ -x /usr/lib/cyrus/bin/master ] || return 0
-    local version folder log
-    version=$(dpkg-query -W -f '${Version}' cyrus-common) || return 0
-    folder=$own/cyrus-imapd
+    local version folder=$own/cyrus log
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' cyrus-imapd 2>/dev/null)" = installed ]; then
+        rm -rf "$folder"
+        return 0
+    fi
+    [ -x /usr/lib/cyrus/bin/master ] || return 0
+    version=$(dpkg-query -W -f '${Version}' cyrus-common 2>/dev/null) || return 0
     [ "$(cat "$folder/version" 2>/dev/null)" != "$version" ] || return 0
     rm -rf "$folder"
     mkdir -p "$folder"

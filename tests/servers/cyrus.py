@@ -5,7 +5,7 @@ made by `saslpasswd2` in a file of the folder. The namespace is the one that Deb
 (and that most Cyrus servers have): folders below `INBOX`, with `.` between the names.
 
 Debian's `cyrus-imapd` and `dovecot-imapd` conflict, so `imapd` may also have been unpacked into
-`var/servers` (tests/setup_servers.sh says how); `master` comes from `cyrus-common`.
+`build/servers` (tests/setup_servers.sh says how); `master` comes from `cyrus-common`.
 """
 
 import contextlib
@@ -41,8 +41,8 @@ ATTEMPTS = 3
 BATCH = 500
 MASTER = Path("/usr/lib/cyrus/bin/master")
 IMAPD = (
+    Path(__file__).parents[2] / "build/servers/cyrus/usr/lib/cyrus/bin/imapd",
     Path("/usr/lib/cyrus/bin/imapd"),
-    Path(__file__).parents[2] / "var/servers/cyrus-imapd/usr/lib/cyrus/bin/imapd",
 )
 FOLDERS = ("db", "log", "msg", "proc", "socket", "lock", "user", "quota", "sync", "mail")
 
