@@ -13,6 +13,7 @@ from airflow.sdk import DAG, task
 from airflow.task.trigger_rule import TriggerRule
 
 from mailcrm_dags import tasks
+from mailcrm_dags.assets import mailbox_asset
 from mailcrm_dags.form import mailbox_params
 from mailcrm_dags.registry import MailboxEntry, entries_to_parse
 from mailcrm_dags.retries import RETRIES, ErrorClassPolicy
@@ -77,7 +78,7 @@ def build_mailbox_dag(entry: MailboxEntry) -> DAG:
         # A broken folder must not stop the others: one slice that came through is enough.
         matched = declare(tasks.match, 60, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)()
         checked = declare(tasks.check, 60)()
-        published = declare(tasks.publish, 60)()
+        published = declare(tasks.publish, 60, outlets=[mailbox_asset(entry.mailbox_id)])()
         verified >> planned >> fetched >> matched >> checked >> published
     dag.validate()  # type: ignore[no-untyped-call]
     return dag

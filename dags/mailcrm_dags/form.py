@@ -35,6 +35,13 @@ def mailbox_params() -> dict[str, Param]:
             title="Folders",
             description_md="Only these folders, one a line. Empty: the mailbox's own folders.",
         ),
+        "round_trip": Param(
+            False,
+            type="boolean",
+            title="Round trip",
+            description_md="Also send one small test message from the mailbox to itself, once per "
+            "run, and wait for it. It is kept out of the CRM, and stays in the mailbox.",
+        ),
     }
 
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
 from mailcrm.records import Direction, FolderSlice, Lease
+from mailcrm_dags.assets import emit_counts
 from mailcrm_dags.connections import AirflowCredentials
 from mailcrm_dags.form import read_folders, read_midnight
 
@@ -35,14 +36,31 @@ def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
     from mailcrm.services.verify import raise_unless_usable, run_verify
 
     asked = Direction(direction)
+    context = get_current_context()
+    wants_trip = asked is Direction.SMTP and bool(context["params"].get("round_trip"))
+    request = f"{mailbox_id}/{context['run_id']}"
 
     def run(services: "Services") -> dict[str, Any]:
         _require_active(services, mailbox_id)
         result = run_verify(services, mailbox_id, [asked])[asked]
         raise_unless_usable(mailbox_id, result)
-        return {"state": result.state.value, "stage": result.stage, "advice": result.advice}
+        found = {"state": result.state.value, "stage": result.stage, "advice": result.advice}
+        if wants_trip:
+            found["round_trip"] = _round_trip(services, mailbox_id, request)
+        return found
 
     return _with_services(run)
+
+
+def _round_trip(services: "Services", mailbox_id: str, request: str) -> str:
+    """Send the run's one test message, or look for it; red where it shows something wrong."""
+    from mailcrm.services.round_trip import run_round_trip
+
+    trip = run_round_trip(services, mailbox_id, request)
+    if trip.state.value in ("refused", "arrived_with_other_identity"):
+        problem = f"round trip {trip.state.value}: {trip.detail}"
+        raise SettingsError(where=f"mailbox {mailbox_id}", problem=problem)
+    return trip.state.value
 
 
 def plan(mailbox_id: str) -> list[dict[str, Any]]:
@@ -114,7 +132,7 @@ def publish() -> dict[str, Any]:
     lease = _lease()
     summary = _with_services(lambda services: run_publish(services, lease))
     certificate = summary.certificate
-    return {
+    counts = {
         "run_id": lease.run_id,
         "batch_id": lease.batch_id,
         "state": summary.state,
@@ -123,6 +141,8 @@ def publish() -> dict[str, Any]:
         "duplicate": certificate.total("duplicate"),
         "quarantined": certificate.total("quarantined"),
     }
+    emit_counts(lease.mailbox_id, counts)
+    return counts
 
 
 def explain_problem(where: str, problem: str) -> None:

@@ -52,6 +52,11 @@ def test_dag_fetch_is_mapped_by_slice(dag):
     assert [name for name, task in dag["tasks"].items() if task["is_mapped"]] == ["fetch"]
 
 
+def test_dag_publish_alone_updates_the_mailbox_asset(dag):
+    outlets = {name: task["outlets"] for name, task in dag["tasks"].items() if task["outlets"]}
+    assert outlets == {"publish": {"mailcrm_sales": "mailcrm://crm/messages/sales"}}
+
+
 def test_dag_match_runs_when_one_slice_came_through(dag):
     rules = {name: task["trigger_rule"] for name, task in dag["tasks"].items()}
     assert rules.pop("match") == "all_done_min_one_success"
@@ -67,8 +72,8 @@ def test_dag_every_task_has_timeout_retries_policy_owner_and_docs(dag):
         assert task["doc"], name
 
 
-def test_dag_params_are_the_window_and_the_folders(dag):
-    assert list(dag["params"]) == ["since", "until", "folders"]
+def test_dag_params_are_the_window_the_folders_and_the_round_trip(dag):
+    assert list(dag["params"]) == ["since", "until", "folders", "round_trip"]
     assert dag["params"]["since"]["format"] == "date"
     assert dag["params"]["since"]["type"] == ["null", "string"]
     assert dag["params"]["folders"]["type"] == ["null", "array"]

@@ -5,6 +5,7 @@ name or host is tried at once, and the database tells nobody what was tried.
 """
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
@@ -114,6 +115,13 @@ class GuardedMailServers:
     def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
         """See `MailServers`."""
         return self._probe(mailbox, Direction.SMTP, credential, self._servers.probe_smtp)
+
+    def send_to_itself(
+        self, mailbox: Mailbox, credential: Credential, content: bytes
+    ) -> VerifyResult:
+        """See `MailServers`."""
+        send = functools.partial(self._servers.send_to_itself, content=content)
+        return self._probe(mailbox, Direction.SMTP, credential, send)
 
     def _probe(
         self,

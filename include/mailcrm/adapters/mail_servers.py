@@ -1,6 +1,7 @@
 """The real mail servers behind the port."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 from mailcrm.adapters.oauth import refresh_credential
@@ -39,6 +40,15 @@ class RealMailServers:
         from mailcrm.adapters.smtp_probe import probe_smtp
 
         return self._probe(mailbox, Direction.SMTP, credential, probe_smtp)
+
+    def send_to_itself(
+        self, mailbox: Mailbox, credential: Credential, content: bytes
+    ) -> VerifyResult:
+        """See `MailServers`."""
+        from mailcrm.adapters.smtp_send import send_to_itself
+
+        send = functools.partial(send_to_itself, content=content)
+        return self._probe(mailbox, Direction.SMTP, credential, send)
 
     def _probe(
         self,

@@ -125,6 +125,19 @@ class SmtpClient:
         self._sock.sendall(line.encode("utf-8") + b"\r\n")
         return self._read_reply(timeout_s)
 
+    def send_content(self, content: bytes, timeout_s: float) -> Reply:
+        """Send a message after 354: lines that begin with a dot get another, then the end.
+
+        Source: RFC 5321 §4.5.2. Bare line ends are refused: servers disagree on what they end.
+        """
+        lines = content.split(b"\r\n")
+        if any(b"\r" in line or b"\n" in line or len(line) > 998 for line in lines):
+            raise ValueError("a line of the message is not fit to be sent")
+        stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
+        self._limit(timeout_s)
+        self._sock.sendall(stuffed.removesuffix(b"\r\n") + b"\r\n.\r\n")
+        return self._read_reply(timeout_s)
+
     def close(self) -> None:
         """Say QUIT to an SMTP server, without waiting, and close; never raises."""
         try:

@@ -17,7 +17,7 @@ from mailcrm.records import (
 )
 from mailcrm.settings import Settings
 
-__all__ = ["probe_smtp"]
+__all__ = ["authenticate", "greet", "probe_smtp", "sender_command"]
 
 logger = logging.getLogger(__name__)
 _TOKEN_MECHANISMS = frozenset({"XOAUTH2", "OAUTHBEARER"})
@@ -59,15 +59,15 @@ def _probe(
     client = SmtpClient(sock, probe.endpoint, deadline)
     try:
         return (
-            _greet(probe, client, mailbox, settings)
-            or _authenticate(probe, client, mailbox, credential, settings)
+            greet(probe, client, mailbox, settings)
+            or authenticate(probe, client, mailbox, credential, settings)
             or _identify(probe, client, mailbox, settings)
         )
     finally:
         client.close()
 
 
-def _greet(
+def greet(
     probe: Probe, client: SmtpClient, mailbox: Mailbox, settings: Settings
 ) -> VerifyResult | None:
     """Greeting, EHLO and STARTTLS; None where all went well."""
@@ -88,13 +88,14 @@ def _greet(
     return None if reply.is_ok else _refused(probe, reply)
 
 
-def _authenticate(
+def authenticate(
     probe: Probe,
     client: SmtpClient,
     mailbox: Mailbox,
     credential: Credential,
     settings: Settings,
 ) -> VerifyResult | None:
+    """Log in once; None where that went well."""
     probe.enter("authenticate")
     if "\0" in credential.username or not _is_utf8(credential.username):
         return probe.broken("username_unfit")
@@ -122,7 +123,7 @@ def _identify(
 ) -> VerifyResult:
     """MAIL FROM the mailbox's address, then RSET: asks, and sends nothing."""
     probe.enter("identity")
-    sender = _sender(mailbox.address, "SMTPUTF8" in client.capabilities)
+    sender = sender_command(mailbox.address, "SMTPUTF8" in client.capabilities)
     if sender is None:
         return probe.broken("address_unfit")
     reply = client.command(sender, settings.command_timeout_s)
@@ -136,7 +137,7 @@ def _identify(
     return probe.ok(str(reply.code), reply.text)
 
 
-def _sender(address: str, takes_utf8: bool) -> str | None:
+def sender_command(address: str, takes_utf8: bool) -> str | None:
     """The MAIL FROM command; None where the address cannot travel to this server."""
     local, at, domain = address.rpartition("@")
     if not at or not local or any(c.isspace() or not c.isprintable() or c in "<>" for c in address):

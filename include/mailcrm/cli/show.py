@@ -34,6 +34,9 @@ def show_verification(console: "Console", document: Fields) -> None:
         if result["advice"]:
             advice.append(f"{direction}: {_text(result['advice'], 1000)}")
     console.print(table)
+    trip = cast("Fields | None", document.get("round_trip"))
+    if trip is not None:
+        console.print(f"round trip: {_text(trip['state'])} {_text(trip['detail'], 1000)}".rstrip())
     for line in advice:
         console.print(line)
     if not advice:

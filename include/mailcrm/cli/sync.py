@@ -1,5 +1,6 @@
 """`verify`, `preview`, `run` and `status`: a mailbox's sync."""
 
+import uuid
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,11 +35,18 @@ def verify(
     mailbox_id: MailboxId,
     imap: Annotated[bool, typer.Option("--imap", help="Only reading.")] = False,
     smtp: Annotated[bool, typer.Option("--smtp", help="Only sending.")] = False,
+    round_trip: Annotated[
+        bool,
+        typer.Option(
+            "--round-trip", help="Also send one small message to the mailbox itself, and await it."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Verify reading and sending apart; at most one login each, nothing is read or sent."""
+    """Verify reading and sending apart; without --round-trip nothing is read or sent."""
     from mailcrm.cli.show import show_verification
-    from mailcrm.records import Direction, VerifyState
+    from mailcrm.records import Direction, RoundTripState, VerifyState
+    from mailcrm.services.round_trip import round_trip_to_json, run_round_trip
     from mailcrm.services.verify import run_verify
     from mailcrm.services.wiring import open_services
 
@@ -47,12 +55,16 @@ def verify(
     directions = [d for d in Direction if asked[d]] or list(Direction)
     with open_services() as services:
         found = run_verify(services, mailbox_id, directions)
+        is_fine = all(result.state is VerifyState.OK for result in found.values())
+        trip = None
+        if round_trip and is_fine:
+            trip = run_round_trip(services, mailbox_id, f"command {uuid.uuid4()}")
     document: dict[str, object] = {"mailbox": mailbox_id}
     for direction in Direction:
-        result = found.get(direction)
-        document[direction.value] = None if result is None else verification_fields(result)
-    document["round_trip"] = None
-    is_fine = all(result.state is VerifyState.OK for result in found.values())
+        document[direction.value] = verification_fields(found.get(direction))
+    document["round_trip"] = None if trip is None else round_trip_to_json(trip)
+    if trip is not None:
+        is_fine = trip.state in (RoundTripState.CONFIRMED, RoundTripState.NOT_CONFIRMED)
     return Reply(
         document,
         lambda console: show_verification(console, document),
@@ -60,8 +72,10 @@ def verify(
     )
 
 
-def verification_fields(result: "VerifyResult") -> dict[str, object]:
-    """One direction of `verify --json`: exactly the stable keys."""
+def verification_fields(result: "VerifyResult | None") -> dict[str, object] | None:
+    """One direction of `verify --json`: exactly the stable keys; None where it was not asked."""
+    if result is None:
+        return None
     return {
         "state": result.state.value,
         "stage": result.stage,

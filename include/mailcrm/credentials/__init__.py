@@ -4,6 +4,7 @@ from mailcrm.credentials.answers import REJECTIONS, Answer, AnswerKind, RetryPla
 from mailcrm.credentials.autoconfig import parse_autoconfig
 from mailcrm.credentials.classify import classify_answer
 from mailcrm.credentials.health import BROKEN_AFTER, decide_event, decide_health
+from mailcrm.credentials.identity import ArrivedIdentity, compare_identity
 from mailcrm.credentials.providers import (
     Proposal,
     Provider,
@@ -19,12 +20,14 @@ __all__ = [
     "REJECTIONS",
     "Answer",
     "AnswerKind",
+    "ArrivedIdentity",
     "Diagnosis",
     "Proposal",
     "Provider",
     "RetryPlan",
     "classify_answer",
     "classify_symptom",
+    "compare_identity",
     "decide_event",
     "decide_health",
     "find_provider",

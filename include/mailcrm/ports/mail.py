@@ -168,3 +168,12 @@ class MailServers(Protocol):
     def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
         """Verify sending up to MAIL FROM and RSET; nothing is sent. Never raises."""
         ...
+
+    def send_to_itself(
+        self, mailbox: Mailbox, credential: Credential, content: bytes
+    ) -> VerifyResult:
+        """Send one message from the mailbox's address to itself. Never raises.
+
+        At stage `content`, UNREACHABLE means that nobody knows whether the server took it.
+        """
+        ...

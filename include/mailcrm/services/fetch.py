@@ -24,6 +24,7 @@ from mailcrm.records import (
     Window,
 )
 from mailcrm.services.listing import unstable_note
+from mailcrm.services.round_trip import exclude_test_messages
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -241,6 +242,7 @@ def _stage(work: _Slice, messages: list[FetchedMessage]) -> None:
     services = work.services
     started = services.clock.monotonic()
     rows = [stage_message(message, work.mailbox, work.window, services) for message in messages]
+    rows = exclude_test_messages(services, work.mailbox.id, rows)
     work.parse_s += services.clock.monotonic() - started
     services.staging.write_messages(work.lease, work.part.generation_id, rows, services.clock.now())
     quarantined = sum(row.disposition == "quarantined" for row in rows)
