@@ -46,7 +46,9 @@ class FolderDirectory:
         special = any(entry.attributes & _SPECIAL_USE for entry, _ in entries)
         if not special and self._connection.offers("SPECIAL-USE"):
             marked = self._list(b'"" "*" RETURN (SPECIAL-USE)', is_optional=True)
-            entries = marked or entries
+            # Some servers list only the marked folders then, so this never replaces the list.
+            marks = {raw: entry for entry, raw in marked}
+            entries = [(marks.get(raw, entry), raw) for entry, raw in entries]
         found: dict[str, FolderEntry] = {}
         self._raw_names = {}
         for entry, raw in entries:
