@@ -180,9 +180,11 @@ def product_on(
     return services, engine
 
 
-def point_to(services: Services, port: int, folders: Sequence[str] = ("INBOX",)) -> None:
-    """Let the mailbox read from another port."""
-    mailbox = make_mailbox(imap_port=port, folders=tuple(folders))
+def point_to(
+    services: Services, port: int, folders: Sequence[str] = ("INBOX",), smtp_port: int = 1
+) -> None:
+    """Let the mailbox read from another port; by default nothing answers where it would send."""
+    mailbox = make_mailbox(imap_port=port, smtp_port=smtp_port, folders=tuple(folders))
     mailbox = dataclasses.replace(mailbox, connected_at=NOW)
     services.registry.write_mailbox(mailbox, NOW)
 

@@ -223,10 +223,7 @@ class _Session:
 
     def _do_list(self, command: Command) -> Answer:
         lines = []
-        only_special = "SPECIAL-USE" in command.args
         for name, folder in self._server.mailbox.folders.items():
-            if only_special and not folder.attributes:
-                continue
             flags = {*folder.attributes, *(() if folder.selectable else ("\\Noselect",))}
             raw = quote(imap_utf7.encode(name))
             lines.append(b'* LIST (%s) "/" %s\r\n' % (" ".join(sorted(flags)).encode(), raw))
