@@ -12,7 +12,7 @@ def mailbox_asset(mailbox_id: str) -> Asset:
     return Asset(name=f"mailcrm_{mailbox_id}", uri=f"mailcrm://crm/messages/{mailbox_id}")
 
 
-def emit_counts(mailbox_id: str, counts: Mapping[str, object]) -> None:
+def emit_counts(mailbox_id: str, counts: Mapping[str, str | int]) -> None:
     """Send ids and counts along with the event that the running task's success raises."""
     event = get_current_context()["outlet_events"][mailbox_asset(mailbox_id)]
     event.extra.update(counts)

@@ -45,6 +45,7 @@ def describe(dag) -> dict[str, object]:
                 "owner": task.owner,
                 "doc": task.doc_md,
                 "is_mapped": task.is_mapped,
+                "outlets": {asset.name: asset.uri for asset in task.outlets},
             }
             for task in dag.tasks
         },
