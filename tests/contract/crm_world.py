@@ -19,7 +19,7 @@ from mailcrm.adapters.crm_database.reviews import ReviewTables
 from mailcrm.adapters.quality_pages import SvgQualityPages
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.dedupe import decide_identities, plan_conversations
-from mailcrm.match import ContactIndex, decide_message, plan_lookups
+from mailcrm.match import ContactIndex, decide_message, plan_companies, plan_lookups
 from mailcrm.records import (
     Backfill,
     Contact,
@@ -85,7 +85,11 @@ class World:
         people = staging.read_conversation_people(set(conversations.values()), OWN)
         staging.write_conversations(lease, plan_conversations(links, conversations, people))
         contexts = list(staging.read_contexts(batch))
-        index = ContactIndex(self.services.contacts.find_contacts(plan_lookups(contexts, OWN)))
+        contacts = self.services.contacts
+        index = ContactIndex(
+            contacts.find_contacts(plan_lookups(contexts, OWN)),
+            companies=contacts.find_companies(plan_companies(contexts, OWN)),
+        )
         decided = [(one, decide_message(one, index, OWN)) for one in contexts]
         staging.write_decisions(lease, decided)
         publisher = PublishTables(self.engine)

@@ -249,3 +249,18 @@ def test_sample_is_the_same_each_time_and_holds_automatic_links_only(world: Worl
     assert {case.decided.outcome for case in one} == {"matched"}
     _, since, until = week_of(None, world.clock.now())
     assert sample_links(world.services, since, until, 3, "") == ([], 0)
+
+
+def test_stranger_is_tied_to_the_company_of_a_contact_when_published_and_decided_again(
+    world: World,
+) -> None:
+    world.publish(mail(1, "new@customer.example"), mail(2, "x@later.example"))
+    tied = "SELECT DISTINCT company_domain FROM match_decisions WHERE role='from'"
+    assert sorted(world.rows(tied), key=str) == [("customer.example",), (None,)]
+    assert world.links() == []
+    world.clock.moment += dt.timedelta(days=1)
+    world.contacts(contact("C5", "Una Late", "una@later.example"))
+    with writing(world.engine) as connection:
+        connection.execute(text("UPDATE match_decisions SET rule_version='2020.1'"))
+    run_rematch(world.services)
+    assert sorted(world.rows(tied), key=str) == [("customer.example",), ("later.example",)]

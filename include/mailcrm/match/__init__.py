@@ -9,7 +9,12 @@ from mailcrm.match.authentication import read_auth_result
 from mailcrm.match.decide import decide_message
 from mailcrm.match.direction import decide_direction
 from mailcrm.match.index import ContactIndex
-from mailcrm.match.keys import plan_contact_keys, plan_lookups, plan_person_keys
+from mailcrm.match.keys import (
+    plan_companies,
+    plan_contact_keys,
+    plan_lookups,
+    plan_person_keys,
+)
 from mailcrm.match.weights import RULE_VERSION
 
 __all__ = [
@@ -17,6 +22,7 @@ __all__ = [
     "ContactIndex",
     "decide_direction",
     "decide_message",
+    "plan_companies",
     "plan_contact_keys",
     "plan_lookups",
     "plan_person_keys",

@@ -1,8 +1,10 @@
 """The decision for each participant of a message."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailcrm.match.direction import is_own
+from mailcrm.match.domains import company_domain
 from mailcrm.match.evidence import (
     add_evidence,
     gather_candidates,
@@ -49,12 +51,31 @@ def decide_message(
     """
     view = view_sender(context.participants, context.list_id)
     is_plain = not (view.is_rewritten or view.is_via)
-    return tuple(
+    decisions = (
         _decide_usual(participant, context, index, own)
         if is_plain or participant.role != "from" or participant.position
         else _decide_resent(participant, context, index, own, view)
         for participant in context.participants
     )
+    if not index.companies:
+        return tuple(decisions)
+    return tuple(
+        _add_company(decision, participant, index.companies)
+        for decision, participant in zip(decisions, context.participants, strict=True)
+    )
+
+
+def _add_company(decision: Decision, person: Participant, companies: frozenset[str]) -> Decision:
+    """Tie whoever is no contact to his company: the domain says nothing about the person."""
+    if decision.outcome is Outcome.MATCHED:
+        return decision
+    if decision.outcome is Outcome.IGNORED and decision.rule != "role_address":
+        return decision
+    company = company_domain(normalise_address(person.address).rpartition("@")[2])
+    if company not in companies:
+        return decision
+    rule = "company_domain" if decision.rule == "no_candidate" else decision.rule
+    return replace(decision, rule=rule, company_domain=company)
 
 
 def _decide_usual(

@@ -20,8 +20,16 @@ class ContactIndex:
         self,
         pairs: Iterable[tuple[ContactKey, Contact]],
         canonical_rules: frozenset[str] = frozenset(CANONICAL_RULES),
+        companies: frozenset[str] = frozenset(),
     ) -> None:
-        """Sort the contacts by key; `canonical_rules` names the address rules that are on."""
+        """Sort the contacts by key.
+
+        Args:
+            pairs: All contacts under the looked-up keys.
+            canonical_rules: Names of the address rules that are on.
+            companies: Those of `plan_companies` that some contact belongs to.
+        """
+        self.companies = companies
         self.canonical_rules = canonical_rules
         self.memo: dict[Hashable, object] = {}
         self._by_kind: dict[str, dict[str, list[Contact]]] = {}

@@ -14,6 +14,7 @@ __all__ = [
     "PersonKeys",
     "contact_companies",
     "person_keys",
+    "plan_companies",
     "plan_contact_keys",
     "plan_lookups",
     "plan_person_keys",
@@ -91,6 +92,16 @@ def plan_person_keys(address: str, name: str) -> Iterator[ContactKey]:
     """The keys of the contacts that can matter for one participant."""
     spoken = name if name_keys(name).full else name_of_local_part(address)
     return person_keys(address, spoken).contact_keys()
+
+
+def plan_companies(
+    contexts: Iterable[MessageContext], own: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """The companies' domains that the messages' participants write from, without our own."""
+    addresses = {normalise_address(p.address) for one in contexts for p in one.participants}
+    domains = {address.rpartition("@")[2] for address in addresses - own}
+    ours = {company_domain(address.rpartition("@")[2]) for address in own}
+    return frozenset(filter(None, map(company_domain, domains))) - ours
 
 
 def contact_companies(contact: Contact) -> frozenset[str]:

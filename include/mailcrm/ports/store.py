@@ -156,6 +156,10 @@ class Contacts(Protocol):
         """All contacts under any of the keys; never loads more than those."""
         ...
 
+    def find_companies(self, domains: Collection[str]) -> frozenset[str]:
+        """Those of the companies' domains that some contact belongs to."""
+        ...
+
     def teach_address(self, contact_id: str, address: str, reviewer: str, now: dt.datetime) -> bool:
         """Give a contact an address by a person's word; later imports keep it. Whether it is new.
 

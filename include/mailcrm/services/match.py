@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailcrm.dedupe import decide_identities, plan_conversations
-from mailcrm.match import ContactIndex, decide_message, plan_lookups
+from mailcrm.match import ContactIndex, decide_message, plan_companies, plan_lookups
 from mailcrm.records import Lease
 from mailcrm.services.wiring import Services
 
@@ -60,7 +60,10 @@ def _dedupe(services: Services, lease: Lease, own: frozenset[str]) -> None:
 def _match(services: Services, lease: Lease, own: frozenset[str]) -> None:
     contexts = list(services.staging.read_contexts(lease.batch_id))
     services.contacts.refresh_contacts(services.clock.now())
-    index = ContactIndex(services.contacts.find_contacts(plan_lookups(contexts, own)))
+    index = ContactIndex(
+        services.contacts.find_contacts(plan_lookups(contexts, own)),
+        companies=services.contacts.find_companies(plan_companies(contexts, own)),
+    )
     services.staging.write_decisions(
         lease, ((context, decide_message(context, index, own)) for context in contexts)
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from mailcrm.match import RULE_VERSION, ContactIndex, decide_message, plan_lookups
+from mailcrm.match import RULE_VERSION, ContactIndex, decide_message, plan_companies, plan_lookups
 from mailcrm.records import MailboxState
 from mailcrm.records.review import ContactLink, LinkChanges
 from mailcrm.services.review_wiring import ReviewServices
@@ -119,7 +119,10 @@ def _decide_until_stable(
 
 def _decide(services: ReviewServices, keys: list[str], own: frozenset[str]) -> LinkChanges:
     contexts = services.rematch.read_contexts(keys)
-    index = ContactIndex(services.contacts.find_contacts(plan_lookups(contexts, own)))
+    index = ContactIndex(
+        services.contacts.find_contacts(plan_lookups(contexts, own)),
+        companies=services.contacts.find_companies(plan_companies(contexts, own)),
+    )
     rows = [(context, decide_message(context, index, own)) for context in contexts]
     return services.rematch.write_decisions(rows, services.clock.now())
 

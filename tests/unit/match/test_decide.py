@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcrm.match import ContactIndex, decide_message, plan_contact_keys, plan_lookups
+from mailcrm.match import (
+    ContactIndex,
+    decide_message,
+    plan_companies,
+    plan_contact_keys,
+    plan_lookups,
+)
 from mailcrm.match.weights import (
     ADDRESS_EVIDENCE,
     IDENTIFYING_EVIDENCE,
@@ -352,3 +358,21 @@ def test_recipient_beside_an_unclear_from_still_matches() -> None:
     odd = context(*people, defects=("multiple_from",))
     decisions = decide_message(odd, index_of(*CRM), OWN)
     assert [one.outcome for one in decisions] == [Outcome.POSSIBLE, Outcome.MATCHED]
+
+
+def test_stranger_of_a_known_company_is_tied_to_the_company_and_to_nobody() -> None:
+    people = [sender("new.hire@mail.acme.example", "New Hire"), sender("x@elsewhere.example")]
+    message = context(*people, Participant("to", 0, "press@acme.example", ""))
+    companies = plan_companies([message], OWN)
+    assert companies == {"acme.example", "elsewhere.example"}
+    pairs = ((key, one) for one in CRM for key in plan_contact_keys(one))
+    index = ContactIndex(pairs, companies=companies & {"acme.example"})
+    decisions = decide_message(message, index, OWN)
+    assert [one.company_domain for one in decisions] == ["acme.example", None, "acme.example"]
+    assert [one.contact_id for one in decisions] == [None, None, None]
+    assert decisions[0].rule == "company_domain"
+
+
+def test_free_mail_and_our_own_domain_are_no_companies() -> None:
+    message = context(sender("ada@gmail.com"), Participant("to", 0, "bob@us.example", ""))
+    assert plan_companies([message], OWN) == frozenset()

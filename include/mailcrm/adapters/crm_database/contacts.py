@@ -6,7 +6,7 @@ keys and the analysts' joins are the same in both cases.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
@@ -111,6 +111,18 @@ class ContactTables:
             contacts = _read_contacts(connection, {contact_id for _, contact_id in found})
         found.sort(key=lambda pair: (pair[0].kind, pair[0].key, pair[1]))
         return [(key, contacts[contact_id]) for key, contact_id in found]
+
+    @retried
+    def find_companies(self, domains: Collection[str]) -> frozenset[str]:
+        """See `ports.Contacts`."""
+        found: set[str] = set()
+        with reading(self._engine) as connection:
+            for chunk in chunked(sorted(domains), _CHUNK):
+                rows = select(contact_keys.c.key).where(
+                    contact_keys.c.kind == "domain", contact_keys.c.key.in_(chunk)
+                )
+                found.update(connection.execute(rows.distinct()).scalars())
+        return frozenset(found)
 
     @retried
     def count_contacts(self) -> int:
