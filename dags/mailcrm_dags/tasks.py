@@ -132,7 +132,7 @@ def publish() -> dict[str, Any]:
     lease = _lease()
     summary = _with_services(lambda services: run_publish(services, lease))
     certificate = summary.certificate
-    counts = {
+    counts: dict[str, str | int] = {
         "run_id": lease.run_id,
         "batch_id": lease.batch_id,
         "state": summary.state,
