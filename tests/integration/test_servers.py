@@ -8,27 +8,27 @@ import pytest
 from imapclient import IMAPClient
 from sqlalchemy import create_engine, text
 
-from servers.dovecot import Append, DovecotServer, DovecotUser
+from servers.imap_user import Append, ImapUser
 from servers.mail_devel import MailDevelServer
 from servers.postgres import PostgresServer
 
 RAW = b"From: a@acme.example\r\nTo: b@acme.example\r\nSubject: x\r\n\r\nbody\r\n"
 
 
-@pytest.mark.needs_dovecot
-def test_dovecot_fresh_user_has_empty_inbox_and_special_folders(
-    dovecot_user: DovecotUser,
+def test_imap_server_fresh_user_has_empty_inbox_and_special_folders(
+    imap_user: ImapUser,
 ) -> None:
-    assert set(dovecot_user.flags()) == {"INBOX", "Sent", "Drafts"}
-    assert not dovecot_user.flags()["INBOX"][2]
+    assert set(imap_user.flags()) == {
+        imap_user.folder(name) for name in ("INBOX", "Sent", "Drafts")
+    }
+    assert not imap_user.flags()["INBOX"][2]
 
 
-@pytest.mark.needs_dovecot
-def test_dovecot_append_keeps_date_and_flags(dovecot_user: DovecotUser) -> None:
+def test_imap_server_append_keeps_date_and_flags(imap_user: ImapUser) -> None:
     moment = dt.datetime(2026, 11, 15, 23, 59, 59, tzinfo=dt.UTC)
-    dovecot_user.append("INBOX", Append(RAW, moment, ("\\Seen",)))
-    dovecot_user.fill("INBOX", [Append(RAW, moment, ("\\Flagged",))])
-    with dovecot_user.connect() as client:
+    imap_user.append("INBOX", Append(RAW, moment, ("\\Seen",)))
+    imap_user.fill("INBOX", [Append(RAW, moment, ("\\Flagged",))])
+    with imap_user.connect() as client:
         client.normalise_times = False
         client.select_folder("INBOX", readonly=True)
         rows = client.fetch([1, 2], ["INTERNALDATE", "FLAGS"])
@@ -37,19 +37,19 @@ def test_dovecot_append_keeps_date_and_flags(dovecot_user: DovecotUser) -> None:
     assert b"\\Flagged" in rows[2][b"FLAGS"]
 
 
-@pytest.mark.needs_dovecot
-def test_dovecot_recreated_folder_has_another_uidvalidity(dovecot_user: DovecotUser) -> None:
-    dovecot_user.append("Work", Append(RAW))
-    before = dovecot_user.flags()["Work"][0]
-    dovecot_user.delete_folder("Work")
-    dovecot_user.create_folder("Work")
-    assert dovecot_user.flags()["Work"][0] != before
+def test_imap_server_recreated_folder_has_another_uidvalidity(imap_user: ImapUser) -> None:
+    work = imap_user.folder("Work")
+    imap_user.append(work, Append(RAW))
+    before = imap_user.flags()[work][0]
+    imap_user.delete_folder(work)
+    imap_user.create_folder(work)
+    assert imap_user.flags()[work][0] != before
 
 
-@pytest.mark.needs_dovecot
-def test_dovecot_tls_port_serves_a_certificate_of_its_ca(dovecot: DovecotServer) -> None:
-    context = ssl.create_default_context(cafile=dovecot.ca_file)
-    with IMAPClient(dovecot.host, dovecot.imaps_port, ssl_context=context, timeout=30) as client:
+def test_imap_server_tls_port_serves_a_certificate_of_its_ca(imap_user: ImapUser) -> None:
+    server = imap_user.server
+    context = ssl.create_default_context(cafile=server.ca_file)
+    with IMAPClient(server.host, server.imaps_port, ssl_context=context, timeout=30) as client:
         assert client.capabilities()
 
 
