@@ -87,6 +87,7 @@ class VirtualMessages(Mapping[int, FakeMessage]):
 class HonestImap:
     """A running server; counters are of its whole life.
 
+    `aliases` are more raw names under which folders open.
     `bent` counts answers that quirks changed, `is_bent` says whether there ever was a quirk.
     """
 
@@ -96,6 +97,7 @@ class HonestImap:
     capabilities: str = CAPABILITIES
     password: str | None = None
     zone: dt.tzinfo = dt.UTC
+    aliases: dict[bytes, str] = field(default_factory=dict)
     greeting: bytes = b"* OK ready\r\n"
     commands: Counter[str] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
@@ -231,7 +233,7 @@ class _Session:
 
     def _do_examine(self, command: Command) -> Answer:
         raw = re.sub(r"\\(.)", r"\1", command.args[1:-1]).encode("latin-1")
-        name = imap_utf7.decode(raw)
+        name = self._server.aliases.get(raw) or imap_utf7.decode(raw)
         folder = self._server.mailbox.folders.get("INBOX" if name.upper() == "INBOX" else name)
         if folder is None:
             return Answer(final=b"%T NO [NONEXISTENT] no such folder\r\n")
