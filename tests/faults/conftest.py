@@ -23,6 +23,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    """Where a database of its own may be made."""
+    return tmp_path / "mailcrm.db"
+
+
+@pytest.fixture
 def beside(tmp_path: Path, template: Path) -> Iterator[OpenProduct]:
     """Opens the engine beside an honest server of a mailbox, bent by quirks.
 

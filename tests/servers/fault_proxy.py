@@ -43,12 +43,16 @@ class Fault:
 
 @dataclass(slots=True)
 class FaultProxy:
-    """A running proxy; `passed` counts bytes by direction, `struck` says that `at` was met."""
+    """A running proxy; `struck` says that the fault's offset was met.
+
+    `passed` counts bytes, and `lines` their lines, by direction.
+    """
 
     port: int
     target: tuple[str, int]
     fault: Fault | None = None
     passed: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
+    lines: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
     connections: int = 0
     struck: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +62,7 @@ class FaultProxy:
         with self._lock:
             self.fault, self.struck = fault, False
             self.passed = {UP: 0, DOWN: 0}
+            self.lines = {UP: 0, DOWN: 0}
 
     def serve(self, client: socket.socket) -> None:
         """One connection, until either side ends it."""
@@ -72,11 +77,12 @@ class FaultProxy:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _Link(self, client, server).run()
 
-    def take(self, size: int, direction: str) -> tuple[int, Fault | None]:
+    def take(self, data: bytes, direction: str) -> tuple[int, Fault | None]:
         """Count a piece: where it starts, and the fault of its direction."""
         with self._lock:
             start = self.passed[direction]
-            self.passed[direction] += size
+            self.passed[direction] += len(data)
+            self.lines[direction] += data.count(b"\n")
             fault = self.fault
         if fault is None or fault.direction != direction or (fault.at is not None and self.struck):
             return start, None
@@ -100,7 +106,7 @@ class _Link:
 
     def _pass(self, data: bytes, sink: socket.socket, direction: str) -> bool:
         """Whether the connection goes on."""
-        start, fault = self._proxy.take(len(data), direction)
+        start, fault = self._proxy.take(data, direction)
         if self._is_hole:
             return True
         if fault is None:
