@@ -8,7 +8,7 @@ import pytest
 
 from mailcrm.adapters import dial
 from mailcrm.adapters.tls import peer_is_loopback
-from mailcrm.errors import ServerUnreachableError
+from mailcrm.errors import ServerUnreachableError, UnsafeConnectionError
 from mailcrm.records import Direction, Encryption, Endpoint, TlsPolicy
 from servers.scripted import run_scripted
 
@@ -80,3 +80,16 @@ def test_peer_is_loopback_judges_where_the_connection_really_went() -> None:
         with socket.create_connection(("127.0.0.1", server.port)) as near:
             assert peer_is_loopback(near)
         assert not peer_is_loopback(near)  # closed: unknown is not loopback
+
+
+@pytest.mark.row("R193", "R194")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "::1"])
+def test_open_socket_web_typed_inner_host_is_refused_before_any_connection(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        endpoint = Endpoint(host, listener.getsockname()[1], Encryption.STARTTLS)
+        with pytest.raises(UnsafeConnectionError) as caught:
+            dial.open_socket(Direction.IMAP, endpoint, TlsPolicy(), 5, allowed_hosts=frozenset())
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert caught.value.fields["symptom"] == "host_not_allowed"

@@ -19,7 +19,7 @@ from mailcrm.adapters.tls import (
     peer_is_loopback,
     tls_symptom,
 )
-from mailcrm.credentials import classify_symptom
+from mailcrm.credentials import choose_safe_addresses, classify_symptom
 from mailcrm.errors import ServerUnreachableError, UnsafeConnectionError
 from mailcrm.records import Direction, Encryption, Endpoint, TlsPolicy
 
@@ -87,6 +87,7 @@ def open_socket(
     policy: TlsPolicy,
     connect_timeout_s: float,
     on_stage: StageCallback = lambda stage: None,
+    allowed_hosts: frozenset[str] | None = None,
 ) -> socket.socket:
     """Resolve, connect and, where the endpoint says tls, shake hands and verify.
 
@@ -95,27 +96,27 @@ def open_socket(
         endpoint: With starttls the socket comes back plain, for `protect` later.
         policy: Extra trust, or the pin.
         connect_timeout_s: Budget of look-up and connecting together, over all addresses.
+        allowed_hosts: For a host typed on a web page, the names that may lead inside; else None.
         on_stage: Told resolve, connect and tls as each begins.
 
     Returns:
         A socket whose timeout the caller sets; TLS 1.2 or newer and verified for tls.
 
     Raises:
-        ServerUnreachableError, UnsafeConnectionError: see the symptom.
-        SettingsError: tls.ca_file cannot be used.
+        ServerUnreachableError, UnsafeConnectionError, SettingsError (of tls.ca_file)
     """
-    if endpoint.encryption is Encryption.NONE and not is_loopback(endpoint.host):
-        on_stage("resolve")
-        raise connection_error(direction, endpoint, "not_loopback")
-    context = make_tls_context(policy) if endpoint.encryption is not Encryption.NONE else None
-    deadline = time.monotonic() + connect_timeout_s
     on_stage("resolve")
+    is_plain = endpoint.encryption is Encryption.NONE
+    if is_plain and not is_loopback(endpoint.host):
+        raise connection_error(direction, endpoint, "not_loopback")
+    context = None if is_plain else make_tls_context(policy)
+    deadline = time.monotonic() + connect_timeout_s
     addresses = _resolve(direction, endpoint, min(_RESOLVE_LIMIT_S, connect_timeout_s))
+    _refuse_inner(direction, endpoint, addresses, allowed_hosts)
     on_stage("connect")
     sock = _connect(direction, endpoint, addresses, deadline)
-    if endpoint.encryption is Encryption.NONE and not peer_is_loopback(sock):
-        sock.close()
-        raise connection_error(direction, endpoint, "not_loopback")
+    if is_plain:
+        _require_loopback(sock, direction, endpoint)
     if endpoint.encryption is Encryption.TLS and context is not None:
         on_stage("tls")
         return _shake(sock, context, direction, endpoint, policy, connect_timeout_s)
@@ -167,6 +168,26 @@ def _resolve(direction: Direction, endpoint: Endpoint, limit_s: float) -> list[_
     if failed or not found:
         raise connection_error(direction, endpoint, failed[0] if failed else "name_unknown")
     return found
+
+
+def _require_loopback(sock: socket.socket, direction: Direction, endpoint: Endpoint) -> None:
+    if not peer_is_loopback(sock):
+        sock.close()
+        raise connection_error(direction, endpoint, "not_loopback")
+
+
+def _refuse_inner(
+    direction: Direction,
+    endpoint: Endpoint,
+    addresses: list[_Address],
+    allowed_hosts: frozenset[str] | None,
+) -> None:
+    """Judge the very addresses that are connected to next; no second look-up can change them."""
+    if allowed_hosts is None:
+        return
+    found = [str(address[4][0]) for address in addresses]
+    if not choose_safe_addresses(endpoint.host, endpoint.port, found, allowed_hosts):
+        raise connection_error(direction, endpoint, "host_not_allowed")
 
 
 def _connect(

@@ -1,5 +1,6 @@
 """`mailcrm mailbox`: the registry."""
 
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -31,7 +32,7 @@ def add(
     from mailcrm.services.wiring import open_services
 
     with open_services() as services:
-        entry, change = add_mailbox(services, path)
+        entry, change = add_mailbox(services, path, _user())
     name = entry.mailbox_id
     text = (
         f"Mailbox {name} ({entry.address}): {change}.\n"
@@ -161,6 +162,13 @@ def remove(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = Fals
         "still where you stored them; delete them there."
     )
     return _state_reply(entry, text)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def _state_reply(entry: "RegistryEntry", text: str) -> Reply:

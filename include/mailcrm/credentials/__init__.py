@@ -4,6 +4,7 @@ from mailcrm.credentials.answers import REJECTIONS, Answer, AnswerKind, RetryPla
 from mailcrm.credentials.autoconfig import parse_autoconfig
 from mailcrm.credentials.classify import classify_answer
 from mailcrm.credentials.health import BROKEN_AFTER, decide_event, decide_health
+from mailcrm.credentials.hosts import MAIL_PORTS, choose_safe_addresses
 from mailcrm.credentials.identity import ArrivedIdentity, compare_identity
 from mailcrm.credentials.providers import (
     Proposal,
@@ -17,6 +18,7 @@ from mailcrm.credentials.symptoms import Diagnosis, classify_symptom
 
 __all__ = [
     "BROKEN_AFTER",
+    "MAIL_PORTS",
     "REJECTIONS",
     "Answer",
     "AnswerKind",
@@ -25,6 +27,7 @@ __all__ = [
     "Proposal",
     "Provider",
     "RetryPlan",
+    "choose_safe_addresses",
     "classify_answer",
     "classify_symptom",
     "compare_identity",

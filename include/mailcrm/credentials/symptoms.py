@@ -87,6 +87,12 @@ _SYMPTOMS: dict[str, tuple[VerifyState, RetryPlan, str]] = {
         "Encryption none is for servers on this machine only: set {d}.encryption to tls or "
         "starttls.",
     ),
+    "host_not_allowed": (
+        _WRONG,
+        _NEVER,
+        "{host} on port {port} may not be connected to from here: take the mail server and the "
+        "port that your provider's page names, or have an operator allow the host.",
+    ),
     "starttls_missing": (
         _WRONG,
         _NEVER,

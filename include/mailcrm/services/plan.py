@@ -16,6 +16,7 @@ from mailcrm.records import (
     MailboxState,
     Window,
 )
+from mailcrm.services.checklist import require_checklist
 from mailcrm.services.listing import FolderListing, list_folder
 from mailcrm.services.wiring import Services
 
@@ -86,6 +87,7 @@ def run_plan(
     started = services.clock.monotonic()
     mailbox = services.registry.read_mailbox(mailbox_id)
     require_active(mailbox)
+    require_checklist(mailbox)
     window = mailbox_window(services, mailbox, since, until)
     credential = services.credentials.read_credential(mailbox_id, Direction.IMAP)
     lease = services.ledger.take_lease(mailbox_id, run_id, window, services.clock.now())

@@ -12,6 +12,7 @@ from pathlib import Path
 from mailcrm.errors import SettingsError, UnknownMailboxError
 from mailcrm.records import Mailbox, MailboxState
 from mailcrm.records.registry import RegistryEntry
+from mailcrm.services.checklist import keep_answers
 from mailcrm.services.wiring import Services
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-def add_mailbox(services: Services, path: Path) -> tuple[RegistryEntry, str]:
+def add_mailbox(services: Services, path: Path, added_by: str = "") -> tuple[RegistryEntry, str]:
     """Connect a mailbox, or replace its entry; no server is asked.
+
+    `added_by` is who answers for a shared mailbox's checklist.
 
     Returns:
         The stored entry, and what was done: connected, changed or unchanged.
@@ -42,6 +45,7 @@ def add_mailbox(services: Services, path: Path) -> tuple[RegistryEntry, str]:
         write_snapshot(services)
         return before, "unchanged"
     services.registry.write_mailbox(mailbox, services.clock.now())
+    keep_answers(services, mailbox, added_by)
     write_snapshot(services)
     done = "connected" if before is None else "changed"
     logger.info("registry.mailbox_written mailbox=%s change=%s", mailbox.id, done)

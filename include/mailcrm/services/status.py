@@ -4,6 +4,7 @@ from typing import Any
 
 from mailcrm.errors import UnknownMailboxError
 from mailcrm.records.registry import RegistryEntry
+from mailcrm.services.checklist import read_checklist
 from mailcrm.services.wiring import Services
 
 
@@ -46,6 +47,7 @@ def _status_of(services: Services, entry: RegistryEntry) -> dict[str, Any]:
         "address": entry.address,
         "state": entry.state.value,
         "problem": entry.error,
+        "checklist": read_checklist(services, entry.mailbox),
         "imap": entry.health.get("imap"),
         "smtp": entry.health.get("smtp"),
         **services.overview.read_mailbox_status(entry.mailbox_id),
