@@ -193,7 +193,9 @@ def run_cyrus() -> Iterator[CyrusServer]:
             def is_ready(port: int = ports[0]) -> bool:
                 return has_greeting(port)
 
-            command = [str(MASTER), "-D", "-C", str(folder / "imapd.conf"), "-M", str(config)]
+            # In a session of its own it would outlive tests that somebody kills.
+            command = ["setpriv", "--pdeathsig", "TERM"]
+            command += [str(MASTER), "-D", "-C", str(folder / "imapd.conf"), "-M", str(config)]
             command += ["-p", str(folder / "master.pid")]
             try:
                 process = start_process(
