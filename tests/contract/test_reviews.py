@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from contract.crm_world import World, contact, mail, open_world
 from mailcrm.adapters.crm_database.engine import writing
+from mailcrm.dedupe import plan_identity
 from mailcrm.errors import SettingsError
 from mailcrm.records.review import VerdictKind
 from mailcrm.services.rematch import run_rematch
@@ -264,3 +266,25 @@ def test_stranger_is_tied_to_the_company_of_a_contact_when_published_and_decided
         connection.execute(text("UPDATE match_decisions SET rule_version='2020.1'"))
     run_rematch(world.services)
     assert sorted(world.rows(tied), key=str) == [("customer.example",), ("later.example",)]
+
+
+@pytest.mark.row("R182")
+def test_message_id_used_again_leaves_the_first_message_as_it_was(world: World) -> None:
+    world.publish(mail(1, "ada@customer.example"))
+    before = world.rows("SELECT * FROM crm_messages")
+    people = world.rows("SELECT * FROM crm_message_participants")
+    forged = mail(2, "eve@evil.example", body="Pay to this account instead, today.")
+    forged = replace(forged, parsed=replace(forged.parsed, message_id="m1@customer.example"))
+    world.publish(replace(forged, identity=plan_identity(forged.parsed)))
+    assert set(before) < set(world.rows("SELECT * FROM crm_messages"))
+    assert set(people) < set(world.rows("SELECT * FROM crm_message_participants"))
+    assert len(world.rows("SELECT 1 FROM crm_messages WHERE is_conflict")) == 1
+
+
+@pytest.mark.row("R183")
+def test_mail_from_strangers_makes_no_contact(world: World) -> None:
+    before = world.rows("SELECT contact_id FROM crm_contacts ORDER BY 1")
+    world.publish(mail(1, "eve@evil.example", "Eve Evil"), mail(2, "spam@evil.example"))
+    run_rematch(world.services)
+    assert world.rows("SELECT contact_id FROM crm_contacts ORDER BY 1") == before
+    assert world.links() == []

@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,11 +52,13 @@ def test_siblings_join_though_their_parent_was_never_seen() -> None:
     assert merged(one, two) == {keys(one, two)}
 
 
+@pytest.mark.row("R181")
 def test_stranger_who_names_a_foreign_id_stays_alone() -> None:
     question, stranger = link("q", people="ada us"), link("s", "q", people="eve")
     assert merged(question, stranger) == {keys(question), keys(stranger)}
 
 
+@pytest.mark.row("R181")
 def test_stranger_stays_alone_when_the_conversation_is_known() -> None:
     known = {hash_id("q"): "known"}
     stranger, colleague = link("s", "q", people="eve"), link("c", "q", people="ada bob")

@@ -118,6 +118,7 @@ def test_same_id_for_another_message_is_a_conflict_of_its_own(other: dict[str, o
     assert second.is_first
 
 
+@pytest.mark.row("R182")
 def test_conflict_with_a_known_message_leaves_its_key_alone() -> None:
     known = KnownIdentity("k" * 64, plan_identity(message()))
     forged = message(participants=from_address("eve@evil.example"), body_text=OTHER)

@@ -13,6 +13,7 @@ from mailcrm.records import Contact, ContactAddress, ContactKey
 from mailcrm.records.addresses import normalise_address
 
 
+@pytest.mark.row("R178")
 @pytest.mark.parametrize(
     ("one", "two", "same"),
     [
@@ -30,6 +31,7 @@ def test_addresses_are_folded_in_ascii_only(one: str, two: str, same: bool) -> N
     assert (normalise_address(one) == normalise_address(two)) is same
 
 
+@pytest.mark.row("R179")
 @pytest.mark.parametrize(
     ("address", "inbox", "rules"),
     [
@@ -112,6 +114,7 @@ def test_local_part_spells_a_name_or_none(address: str, name: str) -> None:
     assert name_of_local_part(address) == name
 
 
+@pytest.mark.row("R180")
 def test_addresses_inside_a_display_name_are_found() -> None:
     assert held_addresses("Ada (ada@acme.example)") == ("ada@acme.example",)
     assert held_addresses("Ada @ Acme") == ()

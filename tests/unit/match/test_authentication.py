@@ -13,6 +13,7 @@ def read(*values: str, domain: str = "acme.example") -> str | None:
     return read_auth_result(values, TRUSTED, domain)
 
 
+@pytest.mark.row("R174", "R176")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -55,6 +56,7 @@ def test_one_header_gives_its_verdict(value: str, expected: str | None) -> None:
     assert read(value) == expected
 
 
+@pytest.mark.row("R175")
 def test_senders_own_header_never_counts() -> None:
     forged = "mx.us.example; dmarc=pass header.from=acme.example"
     real = "mx.us.example; dmarc=none"
@@ -63,10 +65,12 @@ def test_senders_own_header_never_counts() -> None:
     assert read("relay.evil.example; dmarc=pass", "relay.evil.example; spf=pass") is None
 
 
+@pytest.mark.row("R175")
 def test_header_below_a_foreign_one_still_counts() -> None:
     assert read("list.example; dkim=fail", "mx.us.example; dmarc=pass") == "pass"
 
 
+@pytest.mark.row("R175")
 def test_without_trusted_servers_nothing_counts() -> None:
     assert read_auth_result(["mx.us.example; dmarc=pass"], []) is None
     assert read_auth_result(["; dmarc=pass", " ; dmarc=fail"], [""]) is None

@@ -18,6 +18,7 @@ from mailcrm.match.weights import (
     RULE_VERSION,
     WEIGHTS,
 )
+from mailcrm.parse import parse_message
 from mailcrm.records import (
     Contact,
     ContactAddress,
@@ -86,6 +87,7 @@ def test_address_of_a_contact_in_any_spelling_matches(address: str, rule: str) -
     assert decision.score == pytest.approx(sum(e.weight for e in decision.candidates[0].evidence))
 
 
+@pytest.mark.row("R179")
 def test_canonical_rule_that_is_switched_off_does_not_match() -> None:
     index = index_of(ADA, canonical_rules=frozenset({"google_dots"}))
     decision = decide_message(context(sender("adabyron+x@gmail.com")), index)[0]
@@ -148,6 +150,7 @@ def test_lookalike_domain_is_named_and_never_matches() -> None:
     assert "lookalike_domain" in names(decision)
 
 
+@pytest.mark.row("R180")
 def test_display_name_that_holds_a_foreign_address_finds_nobody_else() -> None:
     assert decide("eve@evil.example", "ada@acme.example").outcome is Outcome.UNMATCHED
     spoofed = decide("bob@stone.example", "ada@acme.example")
@@ -155,6 +158,7 @@ def test_display_name_that_holds_a_foreign_address_finds_nobody_else() -> None:
     assert "name_holds_other_address" in names(spoofed)
 
 
+@pytest.mark.row("R174")
 @pytest.mark.parametrize("address", ["ada@acme.example", "adabyron@gmail.com"])
 def test_sender_that_fails_authentication_is_possible_at_best(address: str) -> None:
     decision = decide(address, "Ada Byron", auth_result="fail")
@@ -162,6 +166,7 @@ def test_sender_that_fails_authentication_is_possible_at_best(address: str) -> N
     assert "auth_fail" in names(decision)
 
 
+@pytest.mark.row("R174")
 def test_absent_verdict_is_neutral_and_shown() -> None:
     silent, vouched = decide("ada@acme.example"), decide("ada@acme.example", auth_result="pass")
     assert "auth_none" in names(silent)
@@ -253,12 +258,14 @@ def test_relay_that_is_no_list_only_asks() -> None:
     assert decision.candidates[0].contact_id == "ada"
 
 
+@pytest.mark.row("R179")
 def test_other_peoples_subaddress_is_not_the_same_person() -> None:
     relay = contact("r", "Carl Reed", "devnull+carl@relay.example")
     decision = decide_message(context(sender("devnull+dora@relay.example")), index_of(relay))[0]
     assert decision.outcome is Outcome.UNMATCHED
 
 
+@pytest.mark.row("R179")
 def test_plus_tag_at_an_unknown_provider_needs_the_name() -> None:
     assert decide("bob+x@stone.example").outcome is Outcome.POSSIBLE
     assert decide("ada+x@acme.example", "Ada Byron").contact_id == "ada"
@@ -330,6 +337,7 @@ def test_planned_lookups_are_all_that_a_decision_needs(one: MessageContext) -> N
     assert decide_message(one, ContactIndex(pairs), OWN) == decide_message(one, index_of(*CRM), OWN)
 
 
+@pytest.mark.row("R174")
 @given(CONTEXTS)
 def test_failing_sender_is_never_matched(one: MessageContext) -> None:
     for participant, decision in zip(
@@ -376,3 +384,31 @@ def test_stranger_of_a_known_company_is_tied_to_the_company_and_to_nobody() -> N
 def test_free_mail_and_our_own_domain_are_no_companies() -> None:
     message = context(sender("ada@gmail.com"), Participant("to", 0, "bob@us.example", ""))
     assert plan_companies([message], OWN) == frozenset()
+
+
+@pytest.mark.row("R177")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ada@acme.example)bob@evil.example",
+        "ada@acme.example <bob@evil.example>",
+        '"ada@acme.example" <bob@evil.example>',
+        "ada@acme.example, bob@evil.example",
+        "<ada@acme.example> <bob@evil.example>",
+        "bob@evil.example (ada@acme.example)",
+        '"ada@acme.example"@evil.example',
+        "ada@acme.example@evil.example",
+        "ada@acme.example\x00@evil.example",
+        "=?utf-8?q?ada=40acme.example?= <bob@evil.example>",
+        "=?utf-8?q?ada=40acme.example=3E=20=3C?= bob@evil.example",
+        "ada@acme.example;bob@evil.example",
+        "Ada Byron <ada@acme.example\r\n bob@evil.example>",
+        "ada@acme.example%evil.example",
+    ],
+)
+def test_from_that_can_be_read_as_a_contact_or_another_never_links(written: str) -> None:
+    raw = f"From: {written}\r\nTo: sales@us.example\r\nSubject: x\r\n\r\ntext\r\n".encode()
+    message = parse_message(raw, internaldate=None)
+    odd = context(*message.participants, defects=message.defects)
+    decisions = decide_message(odd, index_of(*CRM), OWN)
+    assert not [one for one in decisions if one.outcome is Outcome.MATCHED]
