@@ -25,7 +25,16 @@ from mailcrm.services.wiring import Services
 from servers.honest_imap import HonestImap, Quirk, run_honest_imap
 from servers.mailboxes import make_mailbox
 
-__all__ = ["DAY", "NOW", "Product", "deliver", "filled", "make_template", "open_product"]
+__all__ = [
+    "DAY",
+    "NOW",
+    "Product",
+    "deliver",
+    "filled",
+    "make_template",
+    "open_product",
+    "peak_mib",
+]
 
 DAY = dt.timedelta(days=1)
 ANN = Credential("ann", "none")
@@ -143,6 +152,12 @@ def filled(count: int, prefix: str = "m") -> FakeMailbox:
         when = NOW - DAY - dt.timedelta(minutes=number)
         deliver(inbox, f"{prefix}{number}", arrived=when)
     return mailbox
+
+
+def peak_mib() -> int:
+    """The most memory that this program held; getrusage would count its parent's before exec."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def make_template(folder: Path) -> Path:
