@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from mailcrm.errors import SettingsError, UnknownMailboxError
+from mailcrm.errors import FencedError, PermanentError, SettingsError, UnknownMailboxError
 from mailcrm.records import Direction, FolderSlice, Lease
 from mailcrm_dags.assets import emit_counts
 from mailcrm_dags.connections import AirflowCredentials
@@ -106,7 +106,7 @@ def match() -> dict[str, Any]:
     from mailcrm.services.match import run_match
 
     lease = _lease()
-    return _counts(_with_services(lambda services: run_match(services, lease)))
+    return _counts(_close_on_failure(lease, lambda services: run_match(services, lease)))
 
 
 def check() -> dict[str, Any]:
@@ -114,7 +114,7 @@ def check() -> dict[str, Any]:
     from mailcrm.services.check import run_check
 
     lease = _lease()
-    report = _with_services(lambda services: run_check(services, lease))
+    report = _close_on_failure(lease, lambda services: run_check(services, lease))
     return {
         "checks": len(report.results),
         "failed": list(report.failed),
@@ -130,7 +130,7 @@ def publish() -> dict[str, Any]:
     from mailcrm.services.publish import run_publish
 
     lease = _lease()
-    summary = _with_services(lambda services: run_publish(services, lease))
+    summary = _close_on_failure(lease, lambda services: run_publish(services, lease))
     certificate = summary.certificate
     counts: dict[str, str | int] = {
         "run_id": lease.run_id,
@@ -155,6 +155,22 @@ def _with_services(run: "Callable[[Services], Result]") -> Result:
 
     with open_services(credentials=AirflowCredentials()) as services:
         return run(services)
+
+
+def _close_on_failure(lease: Lease, run: "Callable[[Services], Result]") -> Result:
+    """As `_with_services`; where nothing will be tried again, the run itself says that it failed."""
+    from mailcrm.services.publish import close_failed
+
+    def guarded(services: "Services") -> Result:
+        try:
+            return run(services)
+        except FencedError:
+            raise
+        except PermanentError:
+            close_failed(services, lease)
+            raise
+
+    return _with_services(guarded)
 
 
 def _require_active(services: "Services", mailbox_id: str) -> None:

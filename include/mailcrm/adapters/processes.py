@@ -128,12 +128,16 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that children are stopped in order."""
+    """Turn signals that end us into KeyboardInterrupt, so that children are stopped in order.
+
+    SIGINT too: a shell that starts us in the background has it ignored.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    kept = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -95,6 +95,8 @@ def _run(app: typer.Typer, arguments: list[str], session: Session, stdout: TextI
         reply = command.main(
             args=arguments, prog_name="mailcrm", standalone_mode=False, obj=session
         )
+        if isinstance(reply, Reply):
+            return _end_reply(reply, session, stdout)
     except TyperException as error:
         return _end_usage(error, session, stdout)
     except MailcrmError as error:
@@ -105,8 +107,6 @@ def _run(app: typer.Typer, arguments: list[str], session: Session, stdout: TextI
         raise
     except Exception as error:
         return _end_unexpected(error, session, stdout)
-    if isinstance(reply, Reply):
-        return _end_reply(reply, session, stdout)
     if reply == EXIT_INTERRUPTED:
         return _end("Interrupted", "interrupted", session, stdout, EXIT_INTERRUPTED)
     return reply if isinstance(reply, int) else EXIT_FINE

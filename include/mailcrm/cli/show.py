@@ -106,6 +106,8 @@ def _outcome(document: Fields, *, is_held: bool) -> str:
         return f"Not published. Look at: mailcrm status {mailbox}"
     if totals["pending"] or totals["unavailable"]:
         return f"Published, but some messages are still open: mailcrm run {mailbox} takes them up."
+    if document["problems"]:
+        return "Something could not be looked at: see the problems above."
     if not totals["published"]:
         return "Nothing new: every message of the window was already accounted for."
     noun = "message" if totals["published"] == 1 else "messages"

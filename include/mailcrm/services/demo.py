@@ -77,6 +77,8 @@ class DemoReport:
                 name: summary.checks[name] if summary else None
                 for name in ("passed", "failed", "held")
             },
+            "problems": list(summary.problems) if summary else [],
+            "notes": list(summary.notes) if summary else [],
             "messages": dict(self.messages),
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
             "home": self.home,

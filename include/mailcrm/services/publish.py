@@ -72,6 +72,12 @@ def run_publish(services: Services, lease: Lease) -> RunSummary:
     return summary
 
 
+def close_failed(services: Services, lease: Lease) -> None:
+    """Mark a run that an error ended as failed; one that ended otherwise stays as it is."""
+    if services.ledger.read_run(lease.run_id)["state"] == "running":
+        services.ledger.finish_run(lease, "failed", services.clock.now())
+
+
 def read_summary(services: Services, run_id: str) -> RunSummary:
     """What is stored of a run, with the certificate as the ledger gives it now."""
     run = services.ledger.read_run(run_id)

@@ -12,7 +12,7 @@ from mailcrm.services.check import run_check
 from mailcrm.services.fetch import Progress, run_fetch
 from mailcrm.services.match import run_match
 from mailcrm.services.plan import PlanResult, mailbox_window, require_active, run_plan
-from mailcrm.services.publish import RunSummary, read_summary, run_publish
+from mailcrm.services.publish import RunSummary, close_failed, read_summary, run_publish
 from mailcrm.services.verify import raise_unless_usable, run_verify
 from mailcrm.services.wiring import Services
 
@@ -140,10 +140,8 @@ def _run_steps(
         if plan.slices:
             _run_batch(services, report, plan, progress)
     except MailcrmError as error:
+        close_failed(services, plan.lease)
         report.summary = read_summary(services, report.run_id)
-        if report.summary.state == "running":
-            services.ledger.finish_run(plan.lease, "failed", services.clock.now())
-            report.summary = read_summary(services, report.run_id)
         raise error
     report.summary = read_summary(services, report.run_id)
     report.summary.raise_unless_complete()

@@ -26,13 +26,27 @@ def read_status(services: Services, mailbox_id: str | None = None) -> dict[str, 
     return {"mailboxes": [_status_of(services, entry) for entry in entries]}
 
 
+def _check_known(services: Services, mailbox_id: str | None) -> None:
+    """An unknown mailbox is a mistake, not an empty list.
+
+    Raises:
+        UnknownMailboxError: no entry of that id.
+    """
+    if mailbox_id is not None and mailbox_id not in {
+        entry.mailbox_id for entry in services.registry.list_entries()
+    }:
+        raise UnknownMailboxError(mailbox_id=mailbox_id)
+
+
 def list_held_batches(services: Services, mailbox_id: str | None = None) -> list[dict[str, Any]]:
     """Batches that the gate stopped and no later run took over, latest first."""
+    _check_known(services, mailbox_id)
     return [dict(row) for row in services.overview.list_held_batches(mailbox_id)]
 
 
 def list_quarantine(services: Services, mailbox_id: str | None = None) -> list[dict[str, Any]]:
     """Messages that wait in quarantine, oldest first, without their bytes."""
+    _check_known(services, mailbox_id)
     return [dict(row) for row in services.overview.list_quarantine(mailbox_id)]
 
 

@@ -62,14 +62,19 @@ def make_engine(url: str) -> Engine:
     )
 
 
+def _prepare_file(path: Path) -> None:
+    """Make the file, for its owner only: it holds mail. A folder's folder must be there."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot use the file {path}: {error.strerror}"
+        raise DatabaseError(detail=f"{problem}; look at MAILCRM_DATABASE_URL") from None
+
+
 def _make_sqlite(url: Any) -> Engine:
     if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseError(
-                detail=f"cannot make the folder of {url.database}: {error.strerror}"
-            ) from None
+        _prepare_file(Path(url.database))
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -133,9 +138,11 @@ def translate(error: exc.DBAPIError) -> MailcrmError:
     if "password authentication failed" in text or re.search(r'database "[^"]*" does not', text):
         return DatabaseError(detail=text)
     if isinstance(error.orig, sqlite3.Error):
-        return StoreBusyError(detail=text) if _HEALS.search(text) else DatabaseError(detail=text)
+        if _HEALS.search(text):
+            return StoreBusyError(detail=text)
+        return DatabaseError(detail=f"{text}; it is the one that MAILCRM_DATABASE_URL names")
     if isinstance(error, (exc.OperationalError, exc.InterfaceError)):
-        return StoreBusyError(detail=text)
+        return StoreBusyError(detail=f"{text}; is it up, and is MAILCRM_DATABASE_URL right?")
     return DatabaseError(detail=text)
 
 
