@@ -158,7 +158,7 @@ def _with_services(run: "Callable[[Services], Result]") -> Result:
 
 
 def _close_on_failure(lease: Lease, run: "Callable[[Services], Result]") -> Result:
-    """As `_with_services`; where nothing will be tried again, the run itself says that it failed."""
+    """As `_with_services`; an error that is not tried again also marks the run as failed."""
     from mailcrm.services.publish import close_failed
 
     def guarded(services: "Services") -> Result:

@@ -79,7 +79,9 @@ def make_services(
     if steps is not None:
         watch_engine(engine, steps)
     servers = FakeMailServers(mailbox) if steps is None else SteppedServers(mailbox, steps)
-    chosen = Settings(**{"fetch_chunk_messages": 4, "slice_messages": 6, "reports_kept": 0, **settings})
+    chosen = Settings(
+        **{"fetch_chunk_messages": 4, "slice_messages": 6, "reports_kept": 0, **settings}
+    )
     login = json.dumps({"conn_type": "imap", "login": "ann", "password": "none"})
     variables = {
         connection_variable(mailbox_id, direction): login
