@@ -53,10 +53,14 @@ def test_gold_people_gold_is_found_or_offered_for_review(gold: MatchScore) -> No
     assert (score.matched_right + score.review_right) / score.answerable >= 0.95
 
 
-def test_gold_people_known_addresses_all_match(gold: MatchScore) -> None:
-    for tier in ("exact", "same_name_exact"):
+def test_gold_people_known_addresses_all_match_unless_the_sender_is_unclear(
+    gold: MatchScore,
+) -> None:
+    # One sender of the open part has a From that can be read in several ways: to review.
+    for tier, unclear in (("exact", 1), ("same_name_exact", 0)):
         score = gold.tiers[tier]
-        assert score.matched_right == score.messages
+        assert score.matched_right == score.messages - unclear
+        assert score.review_right == unclear
 
 
 def test_gold_people_ambiguous_names_are_never_linked_and_nearly_all_reviewed(
