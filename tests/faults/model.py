@@ -4,6 +4,7 @@ The model says which messages must be in the CRM: those that lay in the window o
 came to its end, where the server gave them. Everything else about a run may be as bad as it likes.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import gc
@@ -268,10 +269,8 @@ class MailboxMachine(RuleBasedStateMachine):
             return
         self.allowed |= self._in_window(Window(since, until))[0]
         self.world.steps = Steps({step})
-        try:
+        with contextlib.suppress(Crash):
             run_mailbox(self.services, "sales", since, until)
-        except Crash:
-            pass
         self.world.steps = Steps()
         # What a dead process lets go of: a cursor in a dead frame keeps SQLite's lock.
         self.engine.dispose()
