@@ -9,6 +9,7 @@ A bad message is not an error: it is data (`mailcrm.records.Quarantined`).
 from typing import Any, Self
 
 __all__ = [
+    "BatchOutdatedError",
     "ChecksFailedError",
     "CredentialError",
     "DatabaseError",
@@ -262,6 +263,12 @@ class PublishConflictError(PermanentError):
     def __init__(self, *, batch_id: str, detail: str) -> None:
         """Name the batch and what differs."""
         super().__init__(batch_id=batch_id, detail=detail)
+
+
+class BatchOutdatedError(PublishConflictError):
+    """Since the batch was matched, another mailbox published what it must be compared with."""
+
+    template = "batch {batch_id} must be matched again: {detail}"
 
 
 class IncompleteRunError(PermanentError):

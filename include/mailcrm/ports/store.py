@@ -122,6 +122,14 @@ class Staging(Protocol):
         """SHA-256 (hex) over the batch's rows as they are staged now."""
         ...
 
+    def known_hash(self, batch_id: str) -> str:
+        """SHA-256 (hex) over what is published that the batch must be compared with."""
+        ...
+
+    def write_known_hash(self, lease: Lease, known_hash: str) -> None:
+        """Keep the `known_hash` under which the batch was matched, for `publish_batch`."""
+        ...
+
     def count_dispositions(self, batch_id: str) -> Mapping[str, int]:
         """Rows by disposition."""
         ...
@@ -207,6 +215,7 @@ class Publisher(Protocol):
         Raises:
             ChecksFailedError: the gate held it, or never looked.
             PublishConflictError: the rows are not those that passed.
+            BatchOutdatedError: related messages were published since it was matched.
             FencedError: a newer run took over.
         """
         ...

@@ -31,9 +31,11 @@ def run_match(services: Services, lease: Lease) -> MatchResult:
     """
     started = services.clock.monotonic()
     own = services.registry.read_mailbox(lease.mailbox_id).all_own_addresses()
+    known_hash = services.staging.known_hash(lease.batch_id)  # before anything of it is read
     _dedupe(services, lease, own)
     deduped = services.clock.monotonic()
     _match(services, lease, own)
+    services.staging.write_known_hash(lease, known_hash)
     finished = services.clock.monotonic()
     outcomes = services.staging.count_outcomes(lease.batch_id)
     logger.info(

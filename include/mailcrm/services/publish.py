@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailcrm.errors import ChecksFailedError, IncompleteRunError
-from mailcrm.records import Certificate, Lease
+from mailcrm.errors import BatchOutdatedError, ChecksFailedError, IncompleteRunError
+from mailcrm.records import Certificate, Lease, PublishCounts
+from mailcrm.services.check import run_check
+from mailcrm.services.match import run_match
 from mailcrm.services.report import keep_run_page
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
+MATCH_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,9 @@ def run_publish(services: Services, lease: Lease) -> RunSummary:
     Raises:
         ChecksFailedError: the gate held the batch; nothing was published.
         IncompleteRunError: published, but something listed is still open.
-        PublishConflictError, FencedError, StoreBusyError
+        BatchOutdatedError, PublishConflictError, FencedError, StoreBusyError
     """
-    shared = services.registry.read_mailbox(lease.mailbox_id).shared
-    counts = services.publisher.publish_batch(lease, services.clock.now(), shared)
+    counts = _publish(services, lease)
     logger.info(
         "publish.done mailbox=%s published=%d duplicate=%d",
         lease.mailbox_id,
@@ -70,6 +72,24 @@ def run_publish(services: Services, lease: Lease) -> RunSummary:
     summary = read_summary(services, lease.run_id)
     summary.raise_unless_complete()
     return summary
+
+
+def _publish(services: Services, lease: Lease) -> PublishCounts:
+    """Publish; what another mailbox published since the batch was matched is taken into account.
+
+    A batch that a person released is published as it was released, or not at all.
+    """
+    shared = services.registry.read_mailbox(lease.mailbox_id).shared
+    for _ in range(MATCH_ATTEMPTS - 1):
+        try:
+            return services.publisher.publish_batch(lease, services.clock.now(), shared)
+        except BatchOutdatedError:
+            if services.ledger.read_run(lease.run_id)["release_reason"]:
+                raise
+            logger.info("publish.match_again mailbox=%s", lease.mailbox_id)
+            run_match(services, lease)
+            run_check(services, lease)
+    return services.publisher.publish_batch(lease, services.clock.now(), shared)
 
 
 def close_failed(services: Services, lease: Lease) -> None:

@@ -72,6 +72,7 @@ def _write_run(
         "state": "running",
         "kind": kind,
         "batch_hash": None,
+        "known_hash": None,
         "checks": None,
         "metrics": None,
         "versions": None,

@@ -38,9 +38,9 @@ from mailcrm.adapters.crm_database.schema import (
 from mailcrm.adapters.crm_database.tickets import publish_shared
 from mailcrm.adapters.crm_database.verdicts import publish_verdicts
 from mailcrm.adapters.quarantine import resolve_quarantine
-from mailcrm.adapters.staging.digest import count_outcomes, hash_batch
+from mailcrm.adapters.staging.digest import count_outcomes, hash_batch, hash_known
 from mailcrm.check import CHECKS_VERSION
-from mailcrm.errors import ChecksFailedError, PublishConflictError
+from mailcrm.errors import BatchOutdatedError, ChecksFailedError, PublishConflictError
 from mailcrm.match import RULE_VERSION
 from mailcrm.parse import PARSER_VERSION
 from mailcrm.records import CheckReport, Lease, PublishCounts, SharedChecklist
@@ -93,6 +93,7 @@ class PublishTables:
                     finish_run(connection, lease, _end_state(connection, lease, False), now)
                 return PublishCounts(published=0, duplicate=0, already_published=True)
             _check_passed(connection, lease, run)
+            _check_current(connection, lease, run)
             _publish_rows(connection, lease, now)
             if shared is not None:
                 publish_shared(connection, lease, shared, now)
@@ -129,6 +130,17 @@ def _check_passed(connection: Connection, lease: Lease, run: Any) -> None:
         raise PublishConflictError(
             batch_id=lease.batch_id, detail="its rows changed after the checks; run again"
         )
+
+
+def _check_current(connection: Connection, lease: Lease, run: Any) -> None:
+    """Between match and publish another mailbox may have published the other half of a thread,
+    or a different message under the same Message-ID. Publishers wait for each other here.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7321005)")
+    if run["known_hash"] not in (None, hash_known(connection, lease.batch_id)):
+        detail = f"related messages were published since: mailcrm run {lease.mailbox_id}"
+        raise BatchOutdatedError(batch_id=lease.batch_id, detail=detail)
 
 
 def _publish_rows(connection: Connection, lease: Lease, now: dt.datetime) -> None:

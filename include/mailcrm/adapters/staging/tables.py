@@ -3,17 +3,18 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from mailcrm.adapters.crm_database.engine import reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
     staged_messages,
+    sync_runs,
 )
 from mailcrm.adapters.quarantine import quarantine_rows
 from mailcrm.adapters.staging.conversations import ConversationRows
 from mailcrm.adapters.staging.decisions import DecisionRows
-from mailcrm.adapters.staging.digest import hash_batch
+from mailcrm.adapters.staging.digest import hash_batch, hash_known
 from mailcrm.adapters.staging.identities import IdentityRows
 from mailcrm.adapters.staging.rows import write_staged
 from mailcrm.records import (
@@ -40,6 +41,23 @@ class StagingTables(IdentityRows, ConversationRows, DecisionRows):
         """See `ports.Staging`."""
         with reading(self._engine) as connection:
             return hash_batch(connection, batch_id)
+
+    @retried
+    def known_hash(self, batch_id: str) -> str:
+        """See `ports.Staging`."""
+        with reading(self._engine) as connection:
+            return hash_known(connection, batch_id)
+
+    @retried
+    def write_known_hash(self, lease: Lease, known_hash: str) -> None:
+        """See `ports.Staging`."""
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            connection.execute(
+                update(sync_runs)
+                .where(sync_runs.c.run_id == lease.run_id)
+                .values(known_hash=known_hash)
+            )
 
     @retried
     def count_dispositions(self, batch_id: str) -> Mapping[str, int]:

@@ -96,6 +96,7 @@ sync_runs = Table(
     Column("decisions", JSON),
     Column("checks", JSON),
     Column("batch_hash", String(64), comment="the rows that the gate passed"),
+    Column("known_hash", String(64), comment="what was published when it was matched"),
     Column("state", String(12), nullable=False),
     Column("started_at", Time, nullable=False),
     Column("finished_at", Time),

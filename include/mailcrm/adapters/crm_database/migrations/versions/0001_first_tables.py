@@ -397,6 +397,12 @@ def upgrade() -> None:
             nullable=True,
             comment="the rows that the gate passed",
         ),
+        sa.Column(
+            "known_hash",
+            sa.String(length=64),
+            nullable=True,
+            comment="what was published when it was matched",
+        ),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
