@@ -26,6 +26,8 @@ _WRITE = "mailcrm_write"
 # What SQLite says of a state that passes: https://www.sqlite.org/rescode.html
 _HEALS = re.compile(r"locked|busy|disk is full|disk I/O error|unable to open database file")
 BUSY_TIMEOUT_S = 30
+# So long a transaction may do nothing; ours compute at most some seconds between statements.
+IDLE_TIMEOUT_S = 300
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.1
 # More bound values than SQLite (32,766) or PostgreSQL (65,535) take in one statement.
@@ -54,9 +56,7 @@ def make_engine(url: str) -> Engine:
         return _make_sqlite(parsed.set(drivername="sqlite"))
     if backend in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(
-            parsed, pool_pre_ping=True, pool_size=5, max_overflow=5, hide_parameters=True
-        )
+        return _make_postgres(parsed)
     raise DatabaseError(
         detail=f"MAILCRM_DATABASE_URL names {backend}; use sqlite:/// or postgresql://"
     )
@@ -70,6 +70,22 @@ def _prepare_file(path: Path) -> None:
     except OSError as error:
         problem = f"cannot use the file {path}: {error.strerror}"
         raise DatabaseError(detail=f"{problem}; look at MAILCRM_DATABASE_URL") from None
+
+
+def _make_postgres(url: Any) -> Engine:
+    engine = create_engine(
+        url, pool_pre_ping=True, pool_size=5, max_overflow=5, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # A worker that froze, or whose host is gone, must not keep the next run waiting for its
+        # locks for hours. Not as a startup option: poolers refuse those.
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'")
+        connection.commit()
+
+    return engine
 
 
 def _make_sqlite(url: Any) -> Engine:
@@ -141,7 +157,7 @@ def translate(error: exc.DBAPIError) -> MailcrmError:
         if _HEALS.search(text):
             return StoreBusyError(detail=text)
         return DatabaseError(detail=f"{text}; it is the one that MAILCRM_DATABASE_URL names")
-    if isinstance(error, (exc.OperationalError, exc.InterfaceError)):
+    if isinstance(error, (exc.OperationalError, exc.InterfaceError)) or state == "25P03":
         return StoreBusyError(detail=f"{text}; is it up, and is MAILCRM_DATABASE_URL right?")
     return DatabaseError(detail=text)
 
