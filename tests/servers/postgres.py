@@ -88,7 +88,8 @@ class PostgresServer:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def _make_cluster(binaries: Path, folder: Path, user: str | None) -> Path:
+def make_cluster(binaries: Path, folder: Path, user: str | None) -> Path:
+    """Initialise the data folder of a new server."""
     secret = folder / "password"
     secret.write_text(PASSWORD)
     data = folder / "data"
@@ -129,7 +130,7 @@ def run_postgres() -> Iterator[PostgresServer]:
         pytest.skip("not installed: postgresql")
     user = unprivileged_user("postgres", "nobody")
     with server_folder("pg", user) as folder:
-        data = _make_cluster(binaries, folder, user)
+        data = make_cluster(binaries, folder, user)
         for attempt in range(ATTEMPTS):
             try:
                 server, process = _start(binaries, folder, data, user)
