@@ -94,6 +94,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.number = 0
         self.lowest = 1000
         self.lives: dict[str, dict[int, FakeFolder]] = {name: {} for name in FOLDERS}
+        self.reused: set[tuple[str, int]] = set()
         self.expected: set[str] = set()
         self.expected_held: set[str] = set()
         self.allowed: set[str] = set()
@@ -196,7 +197,7 @@ class MailboxMachine(RuleBasedStateMachine):
             lives.clear()
         return folder
 
-    @rule(pick=PICKS, how=st.sampled_from(("up", "down", "none")))
+    @rule(pick=PICKS, how=st.sampled_from(("up", "down", "none", "reused")))
     def renumber(self, pick: int, how: str) -> None:
         """Another uidvalidity, and other uids for the same messages."""
         name, old = self._named(pick)
@@ -206,6 +207,13 @@ class MailboxMachine(RuleBasedStateMachine):
         if how == "up":
             fresh.uidvalidity = self.mailbox.next_uidvalidity
             self.mailbox.next_uidvalidity += 1
+        elif how == "reused":  # against RFC 9051 §2.3.1.1: the value named other uids before
+            values = sorted(self.lives[name])
+            if not values:
+                return
+            fresh.uidvalidity = values[pick % len(values)]
+            del self.lives[name][fresh.uidvalidity]
+            self.reused.add((name, fresh.uidvalidity))
         elif how == "down":
             self.lowest -= 1
             fresh.uidvalidity = self.lowest
@@ -330,6 +338,8 @@ class MailboxMachine(RuleBasedStateMachine):
 
     def _life(self, folder: str, uidvalidity: int) -> FakeFolder | None:
         now = self.mailbox.folders.get(folder)
+        if (folder, uidvalidity) in self.reused:
+            return None
         if now is not None and now.uidvalidity == uidvalidity:
             return now
         return self.lives[folder].get(uidvalidity)

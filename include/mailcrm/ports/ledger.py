@@ -63,6 +63,12 @@ class Ledger(Protocol):
         """The generation of a uidvalidity, None where it was never read."""
         ...
 
+    def find_returned(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
+        """The generation of a uidvalidity that comes back after another one was seen; None where
+        it is new, or is the latest seen.
+        """
+        ...
+
     def read_generation(self, generation_id: int) -> Generation:
         """One generation by its id."""
         ...

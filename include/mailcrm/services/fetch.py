@@ -119,7 +119,8 @@ def _is_same_generation(work: _Slice) -> bool:
     generation = work.services.ledger.read_generation(work.part.generation_id)
     if status.uidvalidity == generation.uidvalidity:
         return True
-    if unstable_note(work.services, work.mailbox.id, status) is not None:
+    is_unstable = generation.uidvalidity < 0
+    if is_unstable or unstable_note(work.services, work.mailbox.id, status) is not None:
         work.listed = dict(
             work.services.ledger.read_entries(
                 work.part.generation_id, work.part.uid_low, work.part.uid_high

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailcrm.backfill import (
     ListingPlan,
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # Headers are asked for in groups of this many messages when a folder was numbered anew.
 RELINK_STEP = 500
+# So many uids are compared when a uidvalidity comes back.
+COMPARED_UIDS = 2_000
 # So many generations in a row that one run only has seen: the server keeps no stable uids.
 UNSTABLE_AFTER = 3
 
@@ -72,12 +74,10 @@ def list_folder(
         ServerUnreachableError, FencedError, StoreBusyError
     """
     status = reader.examine(folder)
-    generation = open_generation(services, lease, status)
+    generation, notes = _open_life(services, lease, reader, status)
     work = FolderListing(
-        services, lease, window, reader, status, generation, accept_vanished=accept_vanished
+        services, lease, window, reader, status, generation, accept_vanished, notes=notes
     )
-    note = unstable_note(services, lease.mailbox_id, status)
-    work.notes += [note] if note else []
     search = search_folder(reader, status, window)
     work.notes += [search.note] if search.note else []
     work.problems += [search.problem] if search.problem else []
@@ -106,6 +106,33 @@ def open_generation(services: Services, lease: Lease, status: FolderStatus) -> G
     """The generation of what EXAMINE said; a folder without uidvalidity gets one for this run."""
     uidvalidity = -lease.token if status.uidvalidity is None else status.uidvalidity
     return services.ledger.open_generation(lease, status.name, uidvalidity, services.clock.now())
+
+
+def _open_life(
+    services: Services, lease: Lease, reader: MailReader, status: FolderStatus
+) -> tuple[Generation, list[str]]:
+    """The generation to list into, and what is odd about it."""
+    note = unstable_note(services, lease.mailbox_id, status)
+    if status.uidvalidity is not None:
+        returned = services.ledger.find_returned(lease.mailbox_id, status.name, status.uidvalidity)
+        if returned is not None and not _has_same_content(services, reader, returned):
+            status = replace(status, uidvalidity=None)
+            note = (
+                f"folder {status.name!r}: uidvalidity {returned.uidvalidity} came back with other "
+                "messages; recognised by content"
+            )
+    return open_generation(services, lease, status), [note] if note else []
+
+
+def _has_same_content(services: Services, reader: MailReader, generation: Generation) -> bool:
+    """Whether uids of a generation still name what they named; INTERNALDATE never changes."""
+    known = services.ledger.read_entries(generation.generation_id, 1, None)
+    latest = sorted(known)[-COMPARED_UIDS:]
+    return all(
+        known[message.uid].internaldate in (None, message.internaldate)
+        and known[message.uid].size_bytes == message.size_bytes
+        for message in (reader.fetch_listing(latest) if latest else ())
+    )
 
 
 def unstable_note(services: Services, mailbox_id: str, status: FolderStatus) -> str | None:

@@ -68,6 +68,22 @@ class GenerationRows:
         return None if row is None else _generation(row)
 
     @retried
+    def find_returned(self, mailbox_id: str, folder: str, uidvalidity: int) -> Generation | None:
+        """See `ports.Ledger`."""
+        table = sync_generations
+        statement = (
+            select(table.c.uidvalidity)
+            .where(table.c.mailbox_id == mailbox_id, table.c.folder == folder)
+            .order_by(table.c.last_seen_at.desc(), table.c.generation.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            latest = connection.execute(statement).scalar()
+        if latest is None or latest == uidvalidity:
+            return None
+        return self.find_generation(mailbox_id, folder, uidvalidity)
+
+    @retried
     def read_generation(self, generation_id: int) -> Generation:
         """See `ports.Ledger`."""
         table = sync_generations
