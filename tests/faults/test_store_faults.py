@@ -130,7 +130,7 @@ def test_run_that_never_hears_of_its_commit_doubles_and_loses_nothing(
     assert postgres_arena.run(through(commit_proxy, url)).failure is None
     commits = commit_proxy.commits
     assert commits > 20
-    points = spread(list(range(1, commits + 1)), 12)
+    points = spread(list(range(1, commits + 1)), 8)
     record_property("count", len(points))
     for point in points:
         url = postgres_arena.fresh()
