@@ -7,12 +7,17 @@ sequences) and seeds come from `record_property("count", n)` and `record_propert
 import datetime as dt
 import os
 import platform
+import shutil
+import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from promises import PROMISES
 
 
 @dataclass
@@ -74,14 +79,26 @@ def render(proofs: dict[str, Proof]) -> str:
         "# Evidence",
         "",
         f"Written by `make evidence` on {dt.datetime.now(dt.UTC):%Y-%m-%d} ({machine}); "
-        f"{'long' if long_form else 'short'} form.",
+        f"{'long' if long_form else 'short'} form, at commit {_commit()}.",
         "",
         f"{len(proofs)} tests: {_outcomes(list(proofs.values()))}. {len(by_row)} rows of the "
         "reliability catalogue are named by at least one test.",
         "",
+        "## What each promise stands on",
+        "",
+        "| promise | rows | cases | result |",
+        "|---|---|---|---|",
+        *_promised(proofs),
+        "",
+        "## Counted points",
+        "",
         "| counted | points | seed | result |",
         "|---|---|---|---|",
         *_counted(proofs),
+        "",
+        "## Every row",
+        "",
+        "Rows that are met in another way, in part or not: [adr/0009](adr/0009-rows-not-met.md).",
         "",
         "| row | tests | cases | result | for example |",
         "|---|---|---|---|---|",
@@ -90,11 +107,28 @@ def render(proofs: dict[str, Proof]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _commit() -> str:
+    git = shutil.which("git") or "git"
+    found = subprocess.run(
+        [git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
+
+
 def _outcomes(proofs: list[Proof]) -> str:
     counts: dict[str, int] = defaultdict(int)
     for proof in proofs:
         counts[proof.outcome] += 1
     return ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
+
+
+def _promised(proofs: dict[str, Proof]) -> Iterator[str]:
+    for number, promise in enumerate(PROMISES, start=1):
+        found = [proof for proof in proofs.values() if promise.rows.intersection(proof.rows)]
+        named = promise.rows.intersection(row for proof in found for row in proof.rows)
+        of_rows = f"{len(named)} of {len(promise.rows)}" if promise.rows else "none"
+        cases = f"{sum(proof.count for proof in found):,}"
+        yield f"| {number}. {promise.text} | {of_rows} | {cases} | {_outcomes(found)} |"
 
 
 def _function(name: str) -> str:
