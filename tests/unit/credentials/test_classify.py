@@ -132,3 +132,11 @@ def test_classify_any_text_gives_an_answer_without_its_words(
     assert answer.state is not VerifyState.OK
     assert (answer.retry is RetryPlan.NEVER) == (answer.retry_after_s is None)
     assert answer.retry_after_s is None or 1 <= answer.retry_after_s <= 86_400
+
+
+@pytest.mark.row("R074")
+@pytest.mark.parametrize("text", ["AUTHENTICATE failed.", "LOGIN failed."])
+def test_classify_microsoft_refusal_of_a_right_password_advises_oauth(text: str) -> None:
+    answer = classify_answer(Direction.IMAP, "authenticate", "NO", text, "sales")
+    assert "xoauth2" in answer.advice
+    assert answer.retry_after_s is None
