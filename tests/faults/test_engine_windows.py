@@ -107,6 +107,21 @@ def test_run_odd_internaldates_are_taken_with_the_messages_own(
         assert received == [(4,)]
 
 
+@pytest.mark.row("R122")
+@pytest.mark.parametrize("found_again", ["same window", "wider window"])
+def test_run_internaldate_that_was_once_wrong_is_asked_again(
+    beside: OpenProduct, found_again: str
+) -> None:
+    wrong = b'INTERNALDATE "15-Nov-1999 12:00:00 +0000"'
+    with beside(filled(4), rewrite(rb'INTERNALDATE "[^"]*"', wrong, bodies_only=False)) as product:
+        product.run_fine(since=SINCE)
+        product.expect_all()
+        product.honest.quirks.clear()
+        product.run_fine(since=SINCE if found_again == "same window" else SINCE - 9 * DAY)
+        product.expect_inbox()
+        assert "outside" not in product.states()
+
+
 @pytest.mark.row("R030")
 @pytest.mark.parametrize("year", [1999, 2099])
 def test_run_window_goes_by_arrival_and_not_by_the_date_header(

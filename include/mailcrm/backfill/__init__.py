@@ -5,7 +5,12 @@ HIGHESTMODSEQ only save work. Pure: values in, values out.
 """
 
 from mailcrm.backfill.coverage import Interval, merge_intervals
-from mailcrm.backfill.doubts import find_hidden_mail, is_mass_vanishing, plan_missing
+from mailcrm.backfill.doubts import (
+    find_hidden_mail,
+    is_mass_vanishing,
+    plan_doubted,
+    plan_missing,
+)
 from mailcrm.backfill.folders import resolve_folders
 from mailcrm.backfill.listing import ListingPlan, plan_absent, plan_listing, plan_unknown
 from mailcrm.backfill.slices import plan_chunks, plan_slices
@@ -19,6 +24,7 @@ __all__ = [
     "merge_intervals",
     "plan_absent",
     "plan_chunks",
+    "plan_doubted",
     "plan_listing",
     "plan_missing",
     "plan_search",

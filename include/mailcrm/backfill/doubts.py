@@ -1,8 +1,9 @@
 """When a server's answer is legal and still not to be believed at once."""
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 
-from mailcrm.records import FolderStatus, LedgerEntry, LedgerState, Window
+from mailcrm.records import FolderStatus, LedgerEntry, LedgerState, SearchCriteria, Window
 
 # Yahoo offers the newest 10,000 messages of a folder, Gmail as many as a setting of its own says
 # (1,000 to 10,000), other gateways 100,000.
@@ -33,6 +34,29 @@ def plan_missing(
         and entry.uid not in listed
         and entry.internaldate is not None
         and window.contains(entry.internaldate)
+    )
+
+
+def plan_doubted(
+    uids: Collection[int], known: Mapping[int, LedgerEntry], criteria: SearchCriteria
+) -> list[int]:
+    """Uids that a date search found although the ledger dates them far outside, ascending.
+
+    One of the two is wrong: the search goes by another date, or the date was once read wrong. A
+    day's difference is none, since a search goes by the day in the server's own zone.
+    """
+    if criteria.since is None:
+        return []
+    day = dt.timedelta(days=1)
+    low = max(criteria.since, dt.date.min + day) - day
+    high = min(criteria.before or dt.date.max, dt.date.max - day) + day
+    return sorted(
+        uid
+        for uid in uids
+        if (entry := known.get(uid)) is not None
+        and entry.state is LedgerState.OUTSIDE
+        and entry.internaldate is not None
+        and not low <= entry.internaldate.date() <= high
     )
 
 

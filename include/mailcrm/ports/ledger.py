@@ -53,7 +53,8 @@ class Ledger(Protocol):
         adopted: Sequence[int],
         now: dt.datetime,
     ) -> None:
-        """Record new rows in (`listed`) and out of (`outside`) the window, and take `adopted`
+        """Record new rows in (`listed`) and out of (`outside`) the window (of the known ones, only
+        what lay outside of every window is overwritten), and take `adopted`
         uids (known, open or outside before, inside now) with what is staged of them into this
         run's batch.
         """

@@ -9,6 +9,7 @@ from mailcrm.backfill import (
     find_hidden_mail,
     is_mass_vanishing,
     plan_absent,
+    plan_doubted,
     plan_listing,
     plan_missing,
     plan_unknown,
@@ -149,6 +150,7 @@ def _list_part(work: FolderListing, criteria: SearchCriteria, uids: list[int]) -
     generation_id = work.generation.generation_id
     now = services.clock.now()
     known = services.ledger.read_entries(generation_id, criteria.uid_low, criteria.uid_high)
+    known = _drop_misdated(work.reader, plan_doubted(uids, known, criteria), known)
     absent = plan_absent(uids, known, work.window, now)
     found, vanished = _ask_again(work.reader, absent)
     uids = sorted({*uids, *found})
@@ -161,6 +163,19 @@ def _list_part(work: FolderListing, criteria: SearchCriteria, uids: list[int]) -
     _count(work, part, uids, known)
     work.vanished += vanished
     work.listed += len(vanished)
+
+
+def _drop_misdated(
+    reader: MailReader, doubted: Sequence[int], known: Mapping[int, LedgerEntry]
+) -> Mapping[int, LedgerEntry]:
+    """Ask for the dates of doubted uids again; those that say another one now count as new."""
+    latest = doubted[-COMPARED_UIDS:]
+    misdated = {
+        message.uid
+        for message in (reader.fetch_listing(latest) if latest else ())
+        if message.internaldate != known[message.uid].internaldate
+    }
+    return {uid: entry for uid, entry in known.items() if uid not in misdated}
 
 
 def _count(

@@ -1,7 +1,7 @@
 """The ledger: one row per uid ever listed, and the runs that moved them."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, or_, select, update
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, delete, or_, select, update
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.generations import GenerationRows
 from mailcrm.adapters.crm_database.leases import check_lease, take_lease
+from mailcrm.adapters.crm_database.listing_rows import insert_listing
 from mailcrm.adapters.crm_database.runs import (
     add_texts,
     count_certificate,
@@ -86,18 +87,9 @@ class LedgerTables(GenerationRows):
         now: dt.datetime,
     ) -> None:
         """See `ports.Ledger`."""
-        rows = [
-            *_listing_rows(listed, LedgerState.LISTED, lease.batch_id),
-            *_listing_rows(outside, LedgerState.OUTSIDE, None),
-        ]
-        for row in rows:
-            row |= {"generation_id": generation_id, "updated_at": now}
         with writing(self._engine) as connection:
             check_lease(connection, lease)
-            if rows:
-                connection.execute(
-                    insert_into(connection, sync_ledger).on_conflict_do_nothing(), rows
-                )
+            insert_listing(connection, lease, generation_id, listed, outside, now)
             for uids in chunked(list(adopted)):
                 self._adopt(connection, lease, generation_id, uids, now)
 
@@ -277,19 +269,6 @@ class LedgerTables(GenerationRows):
         """See `ports.Ledger`."""
         with reading(self._engine) as connection:
             return read_run_row(connection, run_id)
-
-
-def _listing_rows(
-    messages: Iterable[ListedMessage], state: LedgerState, batch_id: str | None
-) -> Iterator[dict[str, Any]]:
-    for message in messages:
-        yield {
-            "uid": message.uid,
-            "state": state.value,
-            "internaldate": message.internaldate,
-            "size_bytes": message.size_bytes,
-            "batch_id": batch_id,
-        }
 
 
 __all__ = ["LedgerTables"]
