@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mailcrm.errors import FolderMissingError, ServerRefusedError, ServerUnreachableError
+from mailcrm.ports import StageCallback
 from mailcrm.records import (
     Credential,
     Direction,
@@ -188,10 +189,14 @@ class FakeMailServers:
         finally:
             reader.close()
 
-    def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_imap(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         return self._result(mailbox, Direction.IMAP)
 
-    def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_smtp(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         return self._result(mailbox, Direction.SMTP)
 
     def _result(self, mailbox: Mailbox, direction: Direction) -> VerifyResult:

@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from mailcrm.adapters.tls import (
@@ -21,12 +20,13 @@ from mailcrm.adapters.tls import (
 )
 from mailcrm.credentials import choose_safe_addresses, classify_symptom
 from mailcrm.errors import ServerUnreachableError, UnsafeConnectionError
-from mailcrm.records import Direction, Encryption, Endpoint, TlsPolicy
+from mailcrm.ports import StageCallback
+from mailcrm.records import Direction, Encryption, Endpoint, Mailbox, Origin, TlsPolicy
+from mailcrm.settings import Settings
 
-__all__ = ["StageCallback", "connection_error", "open_socket", "protect", "socket_symptom"]
+__all__ = ["connection_error", "hosts_allowed", "open_socket", "protect", "socket_symptom"]
 
 _Address = tuple[Any, ...]
-StageCallback = Callable[[str], None]
 
 _RESOLVE_LIMIT_S = 10.0
 _HANDSHAKE_LIMIT_S = 15.0
@@ -81,6 +81,14 @@ def socket_symptom(error: OSError) -> str:
     return "broken"
 
 
+def hosts_allowed(mailbox: Mailbox, settings: Settings) -> frozenset[str] | None:
+    """The names (`host` or `host:port`) that may lead inside; None where all may."""
+    if mailbox.origin is not Origin.WEB:
+        return None
+    names = (name.strip().rstrip(".").lower() for name in (settings.allowed_hosts or "").split(","))
+    return frozenset(name for name in names if name)
+
+
 def open_socket(
     direction: Direction,
     endpoint: Endpoint,
@@ -96,8 +104,8 @@ def open_socket(
         endpoint: With starttls the socket comes back plain, for `protect` later.
         policy: Extra trust, or the pin.
         connect_timeout_s: Budget of look-up and connecting together, over all addresses.
-        allowed_hosts: For a host typed on a web page, the names that may lead inside; else None.
         on_stage: Told resolve, connect and tls as each begins.
+        allowed_hosts: See `hosts_allowed`.
 
     Returns:
         A socket whose timeout the caller sets; TLS 1.2 or newer and verified for tls.

@@ -1,9 +1,10 @@
 """Registry files, contact files and the registry's snapshot on the local disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.adapters.contacts_file import read_contacts_file
+from mailcrm.adapters.registry_entry import mailbox_from_entry
 from mailcrm.adapters.registry_file import read_mailbox_file
 from mailcrm.adapters.registry_snapshot import write_snapshot
 from mailcrm.adapters.run_page import write_run_page
@@ -24,6 +25,10 @@ class LocalFiles:
     def read_mailbox(self, path: Path) -> Mailbox:
         """One registry file."""
         return read_mailbox_file(path)
+
+    def parse_mailbox(self, entry: Mapping[str, object], source: str) -> Mailbox:
+        """One mailbox from plain values."""
+        return mailbox_from_entry(entry, source)
 
     def read_contacts(self, path: Path) -> Sequence[Contact]:
         """One contacts file, in its order."""

@@ -7,6 +7,7 @@ from mailcrm.adapters.imap import ImapConnection, ImapReader, Reply, connect_ima
 from mailcrm.adapters.probe import Probe
 from mailcrm.backfill import resolve_folders
 from mailcrm.errors import FolderMissingError, ImapCredentialError, MailcrmError
+from mailcrm.ports import StageCallback
 from mailcrm.records import AuthKind, Credential, Direction, Mailbox, VerifyResult
 from mailcrm.settings import Settings
 
@@ -15,19 +16,25 @@ __all__ = ["probe_imap"]
 logger = logging.getLogger(__name__)
 
 
-def probe_imap(mailbox: Mailbox, credential: Credential, settings: Settings) -> VerifyResult:
+def probe_imap(
+    mailbox: Mailbox,
+    credential: Credential,
+    settings: Settings,
+    on_stage: StageCallback | None = None,
+) -> VerifyResult:
     """Connect, protect, log in once, and open every folder read-only.
 
     Args:
         mailbox: Its imap endpoint, folders, tls and auth are used.
         credential: Sent once at most, and only over verified TLS or loopback.
         settings: Budgets to connect, for the greeting, and for everything.
+        on_stage: Hears of each stage as it begins.
 
     Returns:
         The result with the last stage reached. Never raises for what a server does.
     """
     started = time.monotonic()
-    probe = Probe(mailbox, credential, Direction.IMAP)
+    probe = Probe(mailbox, credential, Direction.IMAP, on_stage)
     try:
         result = _probe(probe, mailbox, credential, settings)
     except (MailcrmError, OSError, ValueError) as error:

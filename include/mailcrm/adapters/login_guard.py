@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from mailcrm.errors import ImapCredentialError, SettingsError
-from mailcrm.ports import Clock, Logins, MailReader, MailServers
+from mailcrm.ports import Clock, Logins, MailReader, MailServers, StageCallback
 from mailcrm.records import (
     Credential,
     Direction,
@@ -108,13 +108,19 @@ class GuardedMailServers:
                 self._keep(mailbox, Direction.IMAP, version, code, reason)
             raise
 
-    def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_imap(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """See `MailServers`."""
-        return self._probe(mailbox, Direction.IMAP, credential, self._servers.probe_imap)
+        probe = functools.partial(self._servers.probe_imap, on_stage=on_stage)
+        return self._probe(mailbox, Direction.IMAP, credential, probe)
 
-    def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_smtp(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """See `MailServers`."""
-        return self._probe(mailbox, Direction.SMTP, credential, self._servers.probe_smtp)
+        probe = functools.partial(self._servers.probe_smtp, on_stage=on_stage)
+        return self._probe(mailbox, Direction.SMTP, credential, probe)
 
     def send_to_itself(
         self, mailbox: Mailbox, credential: Credential, content: bytes

@@ -4,9 +4,10 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 
+from mailcrm.adapters.dial import hosts_allowed
 from mailcrm.adapters.oauth import refresh_credential
 from mailcrm.errors import CredentialError, ServerUnreachableError
-from mailcrm.ports import MailReader
+from mailcrm.ports import MailReader, StageCallback
 from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
 from mailcrm.settings import Settings
 
@@ -25,21 +26,30 @@ class RealMailServers:
         """See `MailServers`."""
         from mailcrm.adapters.imap import open_imap
 
-        fresh = refresh_credential(mailbox, Direction.IMAP, credential)
+        allowed = hosts_allowed(mailbox, self._settings)
+        fresh = refresh_credential(mailbox, Direction.IMAP, credential, allowed)
         with open_imap(mailbox, fresh, self._settings) as reader:
             yield reader
 
-    def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_imap(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """See `MailServers`."""
         from mailcrm.adapters.imap_probe import probe_imap
 
-        return self._probe(mailbox, Direction.IMAP, credential, probe_imap)
+        return self._probe(
+            mailbox, Direction.IMAP, credential, functools.partial(probe_imap, on_stage=on_stage)
+        )
 
-    def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_smtp(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """See `MailServers`."""
         from mailcrm.adapters.smtp_probe import probe_smtp
 
-        return self._probe(mailbox, Direction.SMTP, credential, probe_smtp)
+        return self._probe(
+            mailbox, Direction.SMTP, credential, functools.partial(probe_smtp, on_stage=on_stage)
+        )
 
     def send_to_itself(
         self, mailbox: Mailbox, credential: Credential, content: bytes
@@ -58,7 +68,8 @@ class RealMailServers:
         probe: Callable[[Mailbox, Credential, Settings], VerifyResult],
     ) -> VerifyResult:
         try:
-            fresh = refresh_credential(mailbox, direction, credential)
+            allowed = hosts_allowed(mailbox, self._settings)
+            fresh = refresh_credential(mailbox, direction, credential, allowed)
         except (CredentialError, ServerUnreachableError) as error:
             return _without_token(mailbox, direction, error)
         return probe(mailbox, fresh, self._settings)

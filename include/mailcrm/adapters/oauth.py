@@ -8,6 +8,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
 from mailcrm.adapters.tls import is_loopback, make_tls_context
+from mailcrm.credentials import TOKEN_HOSTS
 from mailcrm.errors import (
     CredentialError,
     ImapCredentialError,
@@ -31,9 +32,15 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def refresh_credential(
-    mailbox: Mailbox, direction: Direction, credential: Credential
+    mailbox: Mailbox,
+    direction: Direction,
+    credential: Credential,
+    allowed_hosts: frozenset[str] | None = None,
 ) -> Credential:
     """The credential with a new access token; as it is where nothing is to be refreshed.
+
+    `allowed_hosts` are endpoints that a mailbox connected on a web page may use beside those of
+    known providers; None for any.
 
     Raises:
         ImapCredentialError, SmtpCredentialError: the endpoint refused for good, or is no HTTPS
@@ -47,6 +54,9 @@ def refresh_credential(
     url = urlsplit(refresh.token_url)
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
         reason = "token_url in the connection's extra must begin with https://"
+        raise _ERRORS[direction](mailbox_id=mailbox.id, reason=reason)
+    if allowed_hosts is not None and (url.hostname or "") not in TOKEN_HOSTS | allowed_hosts:
+        reason = "token_url leads to no known provider: have an operator allow its host"
         raise _ERRORS[direction](mailbox_id=mailbox.id, reason=reason)
     try:
         answer = _ask(refresh)

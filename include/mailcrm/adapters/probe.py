@@ -11,6 +11,7 @@ from mailcrm.errors import (
     ThrottledError,
     UnsafeConnectionError,
 )
+from mailcrm.ports import StageCallback
 from mailcrm.records import (
     Credential,
     Direction,
@@ -30,17 +31,26 @@ _FAREWELL = re.compile(r"(?:LOGIN|AUTHENTICATE|LIST|ID|EXAMINE): (.+)")
 class Probe:
     """One verification under way. `stage` is the last stage that began."""
 
-    def __init__(self, mailbox: Mailbox, credential: Credential, direction: Direction) -> None:
-        """Start before the look-up of the host."""
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        credential: Credential,
+        direction: Direction,
+        on_stage: StageCallback | None = None,
+    ) -> None:
+        """Start before the look-up of the host; `on_stage` hears of each stage."""
         self.mailbox = mailbox
         self.direction = direction
         self.endpoint = mailbox.endpoint(direction)
         self.stage = "resolve"
         self._credential = credential
+        self._on_stage = on_stage
 
     def enter(self, stage: str) -> None:
         """Note that a stage begins."""
         self.stage = stage
+        if self._on_stage is not None:
+            self._on_stage(stage)
 
     def ok(self, code: str | None = None, text: str | None = None) -> VerifyResult:
         """Everything was accepted."""

@@ -18,6 +18,7 @@ from mailcrm.records import (
     Encryption,
     Endpoint,
     Mailbox,
+    Origin,
     Ownership,
     SharedChecklist,
     TlsPolicy,
@@ -89,7 +90,7 @@ def _plain(value: object) -> object:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return list(value)
-    return value.value if isinstance(value, (Encryption, Ownership, AuthKind)) else value
+    return value.value if isinstance(value, (Encryption, Ownership, AuthKind, Origin)) else value
 
 
 def _to_mailbox(model: EntryModel) -> Mailbox:
@@ -111,6 +112,7 @@ def _to_mailbox(model: EntryModel) -> Mailbox:
         approval=Approval(**model.approval.model_dump()),
         idle=model.idle,
         freshness=model.freshness,
+        origin=Origin(model.origin),
     )
 
 

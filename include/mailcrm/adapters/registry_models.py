@@ -168,3 +168,4 @@ class EntryModel(_Section):
     tls: TlsModel = TlsModel()
     auth: Literal["password", "xoauth2"] = "password"
     trusted_authserv_ids: list[Text] = []
+    origin: Literal["operator", "web"] = "operator"

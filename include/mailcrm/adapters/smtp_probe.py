@@ -3,10 +3,11 @@
 import logging
 import time
 
-from mailcrm.adapters.dial import open_socket
+from mailcrm.adapters.dial import hosts_allowed, open_socket
 from mailcrm.adapters.probe import Probe
 from mailcrm.adapters.smtp_client import Reply, SmtpClient, choose_mechanism
 from mailcrm.errors import MailcrmError
+from mailcrm.ports import StageCallback
 from mailcrm.records import (
     AuthKind,
     Credential,
@@ -23,19 +24,25 @@ logger = logging.getLogger(__name__)
 _TOKEN_MECHANISMS = frozenset({"XOAUTH2", "OAUTHBEARER"})
 
 
-def probe_smtp(mailbox: Mailbox, credential: Credential, settings: Settings) -> VerifyResult:
+def probe_smtp(
+    mailbox: Mailbox,
+    credential: Credential,
+    settings: Settings,
+    on_stage: StageCallback | None = None,
+) -> VerifyResult:
     """Connect, protect, log in once, and ask whether the mailbox's address may send.
 
     Args:
         mailbox: Its smtp endpoint, address, tls and auth are used.
         credential: Sent once at most, and only over verified TLS or loopback.
         settings: Budgets to connect, for the greeting, and for everything.
+        on_stage: Hears of each stage as it begins.
 
     Returns:
         The result with the last stage reached. Never raises for what a server does.
     """
     started = time.monotonic()
-    probe = Probe(mailbox, credential, Direction.SMTP)
+    probe = Probe(mailbox, credential, Direction.SMTP, on_stage)
     try:
         result = _probe(probe, mailbox, credential, settings)
     except (MailcrmError, OSError, ValueError) as error:
@@ -55,7 +62,8 @@ def _probe(
 ) -> VerifyResult:
     deadline = time.monotonic() + settings.verify_timeout_s
     connect_s = min(settings.connect_timeout_s, settings.verify_timeout_s)
-    sock = open_socket(Direction.SMTP, probe.endpoint, mailbox.tls, connect_s, probe.enter)
+    allowed = hosts_allowed(mailbox, settings)
+    sock = open_socket(Direction.SMTP, probe.endpoint, mailbox.tls, connect_s, probe.enter, allowed)
     client = SmtpClient(sock, probe.endpoint, deadline)
     try:
         return (

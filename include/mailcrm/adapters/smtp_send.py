@@ -3,7 +3,7 @@
 import logging
 import time
 
-from mailcrm.adapters.dial import open_socket
+from mailcrm.adapters.dial import hosts_allowed, open_socket
 from mailcrm.adapters.probe import Probe
 from mailcrm.adapters.smtp_client import SmtpClient
 from mailcrm.adapters.smtp_probe import authenticate, greet, sender_command
@@ -50,7 +50,8 @@ def _send(
 ) -> VerifyResult:
     deadline = time.monotonic() + settings.verify_timeout_s
     connect_s = min(settings.connect_timeout_s, settings.verify_timeout_s)
-    sock = open_socket(Direction.SMTP, probe.endpoint, mailbox.tls, connect_s, probe.enter)
+    allowed = hosts_allowed(mailbox, settings)
+    sock = open_socket(Direction.SMTP, probe.endpoint, mailbox.tls, connect_s, probe.enter, allowed)
     client = SmtpClient(sock, probe.endpoint, deadline)
     try:
         refusal = greet(probe, client, mailbox, settings) or authenticate(

@@ -4,7 +4,7 @@ from mailcrm.credentials.answers import REJECTIONS, Answer, AnswerKind, RetryPla
 from mailcrm.credentials.autoconfig import parse_autoconfig
 from mailcrm.credentials.classify import classify_answer
 from mailcrm.credentials.health import BROKEN_AFTER, decide_event, decide_health
-from mailcrm.credentials.hosts import MAIL_PORTS, choose_safe_addresses
+from mailcrm.credentials.hosts import MAIL_PORTS, TOKEN_HOSTS, choose_safe_addresses
 from mailcrm.credentials.identity import ArrivedIdentity, compare_identity
 from mailcrm.credentials.providers import (
     Proposal,
@@ -20,6 +20,7 @@ __all__ = [
     "BROKEN_AFTER",
     "MAIL_PORTS",
     "REJECTIONS",
+    "TOKEN_HOSTS",
     "Answer",
     "AnswerKind",
     "ArrivedIdentity",

@@ -3,9 +3,20 @@
 import ipaddress
 from collections.abc import Sequence
 
-__all__ = ["MAIL_PORTS", "choose_safe_addresses"]
+__all__ = ["MAIL_PORTS", "TOKEN_HOSTS", "choose_safe_addresses"]
 
 MAIL_PORTS = frozenset({25, 143, 465, 587, 993, 2525})
+# Token endpoints of the providers that take XOAUTH2, as their OAuth pages name them.
+TOKEN_HOSTS = frozenset(
+    {
+        "accounts.google.com",
+        "api.login.aol.com",
+        "api.login.yahoo.com",
+        "login.microsoftonline.com",
+        "oauth.yandex.com",
+        "oauth2.googleapis.com",
+    }
+)
 
 
 def choose_safe_addresses(
@@ -19,14 +30,18 @@ def choose_safe_addresses(
 
     Args:
         host: As typed.
-        port: Only those of mail, for everybody.
+        port: Only those of mail, unless an operator vouches for `host:port`.
         addresses: What the name server said, IPv4 or IPv6 as text, a zone allowed.
-        allowed_hosts: Lower-case names whose inner addresses an operator vouches for.
+        allowed_hosts: Lower-case names whose inner addresses an operator vouches for, each on the
+            ports of mail, or as `host:port` on that port alone.
     Source: RFC 6890 (special-purpose addresses), RFC 4291 §2.5.5, RFC 6052, RFC 3056.
     """
+    name = host.rstrip(".").lower()
+    if f"{name}:{port}" in allowed_hosts:
+        return tuple(addresses)
     if port not in MAIL_PORTS or not addresses:
         return ()
-    if host.rstrip(".").lower() in allowed_hosts:
+    if name in allowed_hosts:
         return tuple(addresses)
     return tuple(addresses) if all(_is_global(one) for one in addresses) else ()
 

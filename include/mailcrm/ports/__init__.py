@@ -8,7 +8,13 @@ from mailcrm.ports.files import Files
 from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
 from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
-from mailcrm.ports.mail import Clock, CredentialStore, MailReader, MailServers
+from mailcrm.ports.mail import (
+    Clock,
+    CredentialStore,
+    MailReader,
+    MailServers,
+    StageCallback,
+)
 from mailcrm.ports.overview import Overview
 from mailcrm.ports.review import Rematch, Reviews
 from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
@@ -33,6 +39,7 @@ __all__ = [
     "Rematch",
     "Reviews",
     "RoundTrips",
+    "StageCallback",
     "Staging",
     "Upkeep",
 ]

@@ -1,6 +1,6 @@
 """Port towards the files that people give us, and the one that DAG files read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,14 @@ class Files(Protocol):
 
         Raises:
             SettingsError: it cannot be read or is wrong; one line with file and fields.
+        """
+        ...
+
+    def parse_mailbox(self, entry: Mapping[str, object], source: str) -> Mailbox:
+        """One mailbox from values in the form of a registry file, checked in the same way.
+
+        Raises:
+            SettingsError: an entry is wrong; one line that begins with `source`, no value in it.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Ports towards clocks, credentials and mail servers."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -16,6 +16,9 @@ from mailcrm.records import (
     SearchCriteria,
     VerifyResult,
 )
+
+# Hears of each stage of a verification as it begins: resolve, connect, greeting, tls, …
+StageCallback = Callable[[str], None]
 
 
 class Clock(Protocol):
@@ -161,11 +164,15 @@ class MailServers(Protocol):
         """
         ...
 
-    def probe_imap(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_imap(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """Verify reading: connect, log in once, examine INBOX and the folders. Never raises."""
         ...
 
-    def probe_smtp(self, mailbox: Mailbox, credential: Credential) -> VerifyResult:
+    def probe_smtp(
+        self, mailbox: Mailbox, credential: Credential, on_stage: StageCallback | None = None
+    ) -> VerifyResult:
         """Verify sending up to MAIL FROM and RSET; nothing is sent. Never raises."""
         ...
 

@@ -34,6 +34,17 @@ class AuthKind(StrEnum):
     XOAUTH2 = "xoauth2"
 
 
+class Origin(StrEnum):
+    """Who named the servers: someone with the command line, or someone on a web page.
+
+    Servers named on a web page are connected to only outside this network, on the ports of mail,
+    unless an operator vouches for them (MAILCRM_ALLOWED_HOSTS).
+    """
+
+    OPERATOR = "operator"
+    WEB = "web"
+
+
 class MailboxState(StrEnum):
     """Whether the mailbox's runs do anything."""
 
@@ -111,6 +122,7 @@ class Mailbox:
     approval: Approval = Approval()
     idle: bool = False
     freshness: dt.timedelta | None = None
+    origin: Origin = Origin.OPERATOR
     state: MailboxState = MailboxState.ACTIVE
     connected_at: dt.datetime | None = None
 

@@ -6,18 +6,21 @@ not be written is made good by the next one.
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Mailbox, MailboxState
+from mailcrm.records import Mailbox, MailboxState, Origin
 from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.checklist import keep_answers
 from mailcrm.services.wiring import Services
 
 __all__ = [
     "add_mailbox",
+    "connect_mailbox",
+    "find_twins",
     "list_mailboxes",
+    "parse_web_draft",
     "pause_mailbox",
     "remove_mailbox",
     "resume_mailbox",
@@ -39,7 +42,54 @@ def add_mailbox(services: Services, path: Path, added_by: str = "") -> tuple[Reg
     Raises:
         SettingsError: the file is wrong, nothing is stored.
     """
-    mailbox = services.files.read_mailbox(path)
+    return _store(services, services.files.read_mailbox(path), added_by)
+
+
+def connect_mailbox(
+    services: Services, draft: Mapping[str, object], connected_by: str, replace: bool = False
+) -> tuple[RegistryEntry, str]:
+    """Connect a mailbox from the values of a web form; no server is asked.
+
+    Its servers stay guarded in every later run: see `records.Origin`.
+
+    Args:
+        services: Registry, files and answers are used.
+        draft: The form of a registry file, whole.
+        connected_by: Who answers for a shared mailbox's checklist.
+        replace: Whether an id that is registered already is changed instead of refused.
+
+    Raises:
+        SettingsError: a field is wrong, or the id is taken; nothing is stored.
+    """
+    mailbox = parse_web_draft(services, draft)
+    taken = {entry.mailbox_id for entry in services.registry.list_entries()}
+    if mailbox.id in taken and not replace:
+        raise SettingsError(where="id", problem=f"a mailbox {mailbox.id} is connected already")
+    return _store(services, mailbox, connected_by)
+
+
+def parse_web_draft(services: Services, draft: Mapping[str, object]) -> Mailbox:
+    """The mailbox that a web form describes, its servers guarded.
+
+    Raises:
+        SettingsError: a field is wrong, or is an operator's to set.
+    """
+    tls = draft.get("tls")
+    if isinstance(tls, Mapping) and tls.get("ca_file"):
+        raise SettingsError(where="tls.ca_file", problem="is a file of this machine: an operator's")
+    return services.files.parse_mailbox({**draft, "origin": Origin.WEB.value}, "the form")
+
+
+def find_twins(services: Services, mailbox_id: str, address: str) -> list[str]:
+    """The ids of other mailboxes that are connected with the same address."""
+    return [
+        entry.mailbox_id
+        for entry in services.registry.list_entries()
+        if entry.mailbox_id != mailbox_id and entry.address.lower() == address.lower()
+    ]
+
+
+def _store(services: Services, mailbox: Mailbox, added_by: str) -> tuple[RegistryEntry, str]:
     before = next((e for e in services.registry.list_entries() if e.mailbox_id == mailbox.id), None)
     if before is not None and before.mailbox is not None and _same(before.mailbox, mailbox):
         write_snapshot(services)

@@ -11,13 +11,14 @@ from typing import Final
 
 from imapclient.exceptions import LoginError
 
-from mailcrm.adapters.dial import StageCallback, connection_error, open_socket
+from mailcrm.adapters.dial import connection_error, hosts_allowed, open_socket
 from mailcrm.adapters.imap.answers import explain_refusal
 from mailcrm.adapters.imap.folder_names import quote
 from mailcrm.adapters.imap.protocol import GuardedClient
 from mailcrm.adapters.imap.wire import Wire
 from mailcrm.adapters.imap.words import Reply
 from mailcrm.errors import ImapCredentialError
+from mailcrm.ports import StageCallback
 from mailcrm.records import AuthKind, Credential, Direction, Encryption, Mailbox
 from mailcrm.records.text import hide_secrets
 from mailcrm.settings import Settings
@@ -119,7 +120,8 @@ def connect_imap(
         SettingsError: tls.ca_file cannot be used.
     """
     timeout_s = settings.connect_timeout_s
-    sock = open_socket(Direction.IMAP, mailbox.imap, mailbox.tls, timeout_s, on_stage)
+    allowed = hosts_allowed(mailbox, settings)
+    sock = open_socket(Direction.IMAP, mailbox.imap, mailbox.tls, timeout_s, on_stage, allowed)
     wire = Wire(sock, mailbox.imap)
     try:
         on_stage("greeting")

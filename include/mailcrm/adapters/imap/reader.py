@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mailcrm.adapters.dial import StageCallback
 from mailcrm.adapters.imap.answers import explain_refusal
 from mailcrm.adapters.imap.connection import ImapConnection, connect_imap
 from mailcrm.adapters.imap.folders import FolderDirectory
@@ -17,6 +16,7 @@ from mailcrm.adapters.imap.rows import (
 )
 from mailcrm.adapters.imap.searching import ImapSearches
 from mailcrm.adapters.imap.uid_sets import plan_uid_sets
+from mailcrm.ports import StageCallback
 from mailcrm.records import (
     Credential,
     FetchedMessage,

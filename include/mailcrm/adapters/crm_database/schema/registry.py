@@ -48,7 +48,8 @@ mailbox_health = Table(
 mailbox_refusals = Table(
     "mailbox_refusals",
     metadata,
-    Column("mailbox_id", String(40), ForeignKey("mailboxes.mailbox_id"), primary_key=True),
+    # No reference: settings are tried before the mailbox is stored.
+    Column("mailbox_id", String(40), primary_key=True),
     Column("direction", String(4), primary_key=True),
     Column("login_version", String(64), primary_key=True, comment="a keyed digest"),
     Column("refused_at", Time, nullable=False),
