@@ -13,7 +13,6 @@ from mailcrm.records import (
     VerifyState,
 )
 from mailcrm.settings import Settings
-from servers.certificates import TestAuthority
 from servers.dovecot import DovecotUser
 from servers.imap_user import ImapUser
 from servers.mail_devel import MailDevelServer
@@ -246,16 +245,3 @@ def test_probe_imap_folder_that_may_not_be_opened_is_told() -> None:
     )
     assert _where(result) == (VerifyState.REFUSED, "folders")
     assert result.code == "NOPERM"
-
-
-def test_probe_imap_old_certificate_is_refused(authority: TestAuthority) -> None:
-    context = authority.server_context(days=(-30, -1))
-    with run_scripted(b"* OK hi\r\n", _dialogue(), tls=context) as server:
-        mailbox = make_mailbox(
-            imap_port=server.port,
-            imap_encryption=Encryption.TLS,
-            tls=TlsPolicy(ca_file=authority.ca_file),
-        )
-        result = probe_imap(mailbox, Credential("user", "c4nary"), NORMAL)
-    assert _where(result) == (VerifyState.MISCONFIGURED, "tls")
-    assert "has expired" in (result.advice or "")

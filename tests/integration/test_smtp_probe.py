@@ -1,7 +1,6 @@
 """Verifying sending against real and scripted SMTP servers."""
 
 import base64
-import ssl
 
 import pytest
 
@@ -16,9 +15,9 @@ from mailcrm.records import (
     VerifyState,
 )
 from mailcrm.settings import Settings
-from servers.certificates import TestAuthority, certificate_pin
+from servers.certificates import TestAuthority
 from servers.mail_devel import MailDevelServer
-from servers.mailboxes import LOOPBACK, make_mailbox
+from servers.mailboxes import make_mailbox
 from servers.ports import free_port
 from servers.scripted import Answer, ScriptedServer, run_scripted
 from servers.smtp_sink import SmtpSink, run_smtp_sink
@@ -178,84 +177,6 @@ def test_probe_smtp_starttls_not_offered_never_falls_back(smtp_sink: SmtpSink) -
     assert _where(result) == (VerifyState.MISCONFIGURED, "tls")
     assert "does not offer STARTTLS" in (result.advice or "")
     assert smtp_sink.logins == []
-
-
-@pytest.mark.parametrize(
-    ("names", "days", "advice"),
-    [
-        (("127.0.0.1",), (-30, -1), "has expired"),
-        (("127.0.0.1",), (1, 30), "not valid yet"),
-        (("mail.other.example",), (-1, 30), "is not for 127.0.0.1"),
-    ],
-)
-@pytest.mark.parametrize("encryption", [Encryption.TLS, Encryption.STARTTLS])
-def test_probe_smtp_bad_certificate_stops_before_the_login(
-    authority: TestAuthority,
-    names: tuple[str, ...],
-    days: tuple[int, int],
-    advice: str,
-    encryption: Encryption,
-) -> None:
-    context = authority.server_context(*names, days=days)
-    kind = {"tls": context} if encryption is Encryption.TLS else {"starttls": context}
-    with run_smtp_sink(**kind) as sink:
-        mailbox = _mailbox(sink.port, encryption, tls=_trust(authority))
-        result = probe_smtp(mailbox, _credential(sink), NORMAL)
-    assert _where(result) == (VerifyState.MISCONFIGURED, "tls")
-    assert advice in (result.advice or "")
-    assert sink.logins == []
-
-
-@pytest.mark.parametrize("encryption", [Encryption.TLS, Encryption.STARTTLS])
-def test_probe_smtp_unknown_authority_is_refused(
-    authority: TestAuthority, encryption: Encryption
-) -> None:
-    context = authority.server_context()
-    kind = {"tls": context} if encryption is Encryption.TLS else {"starttls": context}
-    with run_smtp_sink(**kind) as sink:
-        result = probe_smtp(_mailbox(sink.port, encryption), _credential(sink), NORMAL)
-    assert _where(result) == (VerifyState.MISCONFIGURED, "tls")
-    assert "tls.ca_file" in (result.advice or "")
-    assert sink.logins == []
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_probe_smtp_old_tls_is_refused(authority: TestAuthority) -> None:
-    context = authority.server_context(newest=ssl.TLSVersion.TLSv1_1)
-    with run_scripted(b"220 hi\r\n", _dialogue(), tls=context) as server:
-        mailbox = _mailbox(server.port, Encryption.TLS, tls=_trust(authority))
-        result = probe_smtp(mailbox, Credential("user", "c4nary"), NORMAL)
-    assert _where(result) == (VerifyState.MISCONFIGURED, "tls")
-    assert "older than 1.2" in (result.advice or "")
-
-
-def test_probe_smtp_pin_right_is_ok_and_wrong_stops_before_the_login(
-    smtp_sink_tls: SmtpSink, authority: TestAuthority
-) -> None:
-    pin = certificate_pin(LOOPBACK, smtp_sink_tls.port)
-    right = TlsPolicy(ca_file=authority.ca_file, pin_sha256=pin.upper())
-    wrong = TlsPolicy(ca_file=authority.ca_file, pin_sha256="0" * 64)
-    results = [
-        probe_smtp(
-            _mailbox(smtp_sink_tls.port, Encryption.TLS, tls=policy),
-            _credential(smtp_sink_tls),
-            NORMAL,
-        )
-        for policy in (right, wrong)
-    ]
-    assert [_where(result) for result in results] == [
-        (VerifyState.OK, "identity"),
-        (VerifyState.MISCONFIGURED, "tls"),
-    ]
-    assert smtp_sink_tls.logins == ["PLAIN"]
-
-
-def test_probe_smtp_missing_ca_file_names_the_field(smtp_sink_tls: SmtpSink) -> None:
-    policy = TlsPolicy(ca_file="/nowhere/ca.pem")
-    mailbox = _mailbox(smtp_sink_tls.port, Encryption.TLS, tls=policy)
-    result = probe_smtp(mailbox, _credential(smtp_sink_tls), NORMAL)
-    assert result.state is VerifyState.MISCONFIGURED
-    assert "tls.ca_file" in (result.advice or "")
 
 
 # --- servers that say what real ones never do ----------------------------------------------------

@@ -16,12 +16,17 @@ Answer = Callable[[str, str], bytes | None]
 
 @dataclass
 class ScriptedServer:
-    """What one scripted server heard, line by line, and how often somebody connected."""
+    """What one scripted server heard, line by line, and how often somebody connected.
+
+    `raw` is all that it could read: plain text, and what came through TLS. `hello` is the first
+    byte that came after each STARTTLS that it granted.
+    """
 
     port: int = 0
     connections: int = 0
     lines: list[str] = field(default_factory=list)
     raw: bytes = b""
+    hello: bytes = b""
 
     def count(self, verb: str) -> int:
         """How many lines began with the verb."""
@@ -30,7 +35,10 @@ class ScriptedServer:
 
 @contextlib.contextmanager
 def run_scripted(
-    greeting: bytes | None, answer: Answer, tls: ssl.SSLContext | None = None
+    greeting: bytes | None,
+    answer: Answer,
+    tls: ssl.SSLContext | None = None,
+    starttls: ssl.SSLContext | None = None,
 ) -> Iterator[ScriptedServer]:
     """Serve on a free loopback port, one connection after the other.
 
@@ -38,6 +46,7 @@ def run_scripted(
         greeting: Sent at once; None stays silent, b"" hangs up.
         answer: Called with each line's verb and the rest of the line.
         tls: For a server that speaks TLS at once.
+        starttls: For one that speaks it once it has said yes to STARTTLS.
     """
     server = ScriptedServer()
     listener = socket.create_server((LOOPBACK, 0))
@@ -53,7 +62,7 @@ def run_scripted(
             with contextlib.suppress(OSError):
                 connection.settimeout(QUIET_S)
                 with _wrap(connection, tls) as wrapped:
-                    _converse(server, wrapped, greeting, answer)
+                    _converse(server, wrapped, greeting, answer, starttls)
 
     thread = threading.Thread(target=serve, name="scripted-server", daemon=True)
     thread.start()
@@ -70,7 +79,11 @@ def _wrap(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.socke
 
 
 def _converse(
-    server: ScriptedServer, connection: socket.socket, greeting: bytes | None, answer: Answer
+    server: ScriptedServer,
+    connection: socket.socket,
+    greeting: bytes | None,
+    answer: Answer,
+    starttls: ssl.SSLContext | None,
 ) -> None:
     if greeting == b"":
         return
@@ -92,3 +105,11 @@ def _converse(
             if reply is None:
                 return
             connection.sendall(reply)
+            if starttls is not None and _is_granted(line, reply):
+                server.hello += connection.recv(1, socket.MSG_PEEK)
+                connection = starttls.wrap_socket(connection, server_side=True)
+
+
+def _is_granted(line: str, reply: bytes) -> bool:
+    is_asked = "STARTTLS" in line.upper().split()
+    return is_asked and (reply.startswith(b"220") or b" OK" in reply)
