@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mailcrm.errors import SettingsError
@@ -27,6 +27,21 @@ class Settings(BaseSettings):
         Field(
             description="SELECT that yields contact_id, full_name, address, is_primary, company, "
             "domain from the CRM's own tables, instead of crm_contacts."
+        ),
+    ] = None
+    files_url: Annotated[
+        str | None,
+        Field(
+            description="Folder or object store of what all machines share (s3://, gs://, …), "
+            "instead of `home`."
+        ),
+    ] = None
+    login_key: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=32,
+            description="Key of the digests that tell which login was rejected, the same on all "
+            "machines; without it, a file of `home`.",
         ),
     ] = None
     connections_file: Annotated[
@@ -71,9 +86,29 @@ class Settings(BaseSettings):
     failed_send_share: Annotated[
         float, Field(ge=0, le=1, description="A larger share of failed sends is a warning.")
     ] = 0.1
+    watch_gap_s: Annotated[
+        float, Field(gt=0, description="At most one event of new mail per mailbox in this time.")
+    ] = 60.0
+    watch_renew_s: Annotated[
+        float, Field(gt=0, le=1680, description="IDLE is renewed, and other folders looked at.")
+    ] = 540.0
+    watch_poll_s: Annotated[
+        float, Field(gt=0, description="Servers without IDLE are asked this often.")
+    ] = 60.0
+    watch_logins: Annotated[
+        int, Field(ge=1, description="Watchers of one process that log in at the same moment.")
+    ] = 16
     reports_kept: Annotated[
         int, Field(ge=0, description="Run reports kept for each mailbox; 0 writes none.")
     ] = 50
+
+    @field_validator("files_url")
+    @classmethod
+    def _refuse_secret(cls, url: str | None) -> str | None:
+        """Where a file lies is shown to people, so its URL must hold no password."""
+        if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValueError("must hold no user or password: stores read those from elsewhere")
+        return url or None
 
     def database(self) -> str:
         """The database's URL as a plain string; SQLite under `home` by default."""

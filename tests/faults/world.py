@@ -101,7 +101,7 @@ def make_services(
         holds=HoldTables(engine),
         servers=servers,
         credentials=EnvironmentCredentials(variables),
-        files=LocalFiles(chosen.home),
+        files=LocalFiles(chosen.home, chosen.files_url),
         upkeep=make_upkeep(engine, chosen),
     )
     return services, engine

@@ -10,6 +10,7 @@ import pytest
 
 from fakes.mail_reader import FakeMailbox, FakeMessage
 from faults.world import NOW, letter, make_services, prepare
+from mailcrm.adapters.files_store import FolderStore
 from mailcrm.adapters.run_page import render_html, render_markdown, write_run_page
 from mailcrm.check import SUITE
 from mailcrm.errors import SettingsError
@@ -110,15 +111,15 @@ def test_markdown_is_short_and_names_what_failed() -> None:
 def test_reports_latest_are_kept(tmp_path: Path) -> None:
     for hour in range(5):
         page = dataclasses.replace(PAGE, started_at=NOW + dt.timedelta(hours=hour))
-        path = write_run_page(tmp_path, page, 2)
-    assert path.read_text().startswith("<!doctype html>")
-    kept = sorted(file.name for file in tmp_path.iterdir())
+        path, _ = write_run_page(FolderStore(tmp_path), "sales", page, 2)
+    assert Path(path).read_text().startswith("<!doctype html>")
+    kept = sorted(file.name for file in (tmp_path / "sales").iterdir())
     assert [name.partition("-")[0] for name in kept] == [
         f"20261120T{hour}0000000000" for hour in (15, 15, 16, 16)
     ]
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="cannot write the report"):
-        write_run_page(tmp_path / "file", PAGE, None)
+    with pytest.raises(SettingsError, match="cannot write"):
+        write_run_page(FolderStore(tmp_path / "file"), "sales", PAGE, None)
 
 
 def test_report_of_real_runs_is_written_when_they_end(database_url: str, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_report_of_real_runs_is_written_when_they_end(database_url: str, tmp_pat
     assert "sender_missing" in text
     assert "Zebra" not in text
     assert "1 of 1 earlier runs passed" in pages[1].read_text()
-    again = write_report(services, ids[0], tmp_path / "out")
+    again = Path(write_report(services, ids[0], tmp_path / "out")[0])
     assert again.parent == tmp_path / "out"
     assert again.read_text() == pages[0].read_text()
     with pytest.raises(SettingsError, match="there is no run"):

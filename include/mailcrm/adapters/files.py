@@ -1,9 +1,10 @@
-"""Registry files, contact files and the registry's snapshot on the local disk."""
+"""Registry files and contact files on the local disk; run reports in a folder or object store."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.adapters.contacts_file import read_contacts_file
+from mailcrm.adapters.files_store import FolderStore, open_file_store
 from mailcrm.adapters.registry_entry import mailbox_from_entry
 from mailcrm.adapters.registry_file import read_mailbox_file
 from mailcrm.adapters.registry_snapshot import write_snapshot
@@ -18,9 +19,15 @@ __all__ = ["LocalFiles"]
 class LocalFiles:
     """See `mailcrm.ports.Files`; the snapshot lies in `home`."""
 
-    def __init__(self, home: Path) -> None:
-        """`home` is the folder of everything that mailcrm writes; it is made when needed."""
+    def __init__(self, home: Path, url: str | None = None) -> None:
+        """Where files go; nothing is opened or made before it is needed.
+
+        Args:
+            home: The folder of everything that this machine alone needs.
+            url: MAILCRM_FILES_URL, what all machines share; None is `home`.
+        """
         self._home = home
+        self._url = url
 
     def read_mailbox(self, path: Path) -> Mailbox:
         """One registry file."""
@@ -38,8 +45,9 @@ class LocalFiles:
         """Replace the registry's snapshot."""
         write_snapshot(self._home, entries)
 
-    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Path:
-        """A run's report, below `reports` where no folder is named."""
+    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Sequence[str]:
+        """A run's report, below `reports` of the shared store where no folder is named."""
         if out is not None:
-            return write_run_page(out, page, None)
-        return write_run_page(self._home / "reports" / page.mailbox_id, page, keep)
+            return write_run_page(FolderStore(out), "", page, None)
+        store = open_file_store(self._url, self._home)
+        return write_run_page(store, f"reports/{page.mailbox_id}", page, keep)

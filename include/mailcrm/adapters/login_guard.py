@@ -33,11 +33,17 @@ KEY_BYTES: Final = 32
 
 
 class LoginKey:
-    """The key of the digests: a file of MAILCRM_HOME that only its owner reads."""
+    """The key of the digests: MAILCRM_LOGIN_KEY, else a file that only its owner reads."""
 
-    def __init__(self, home: Path) -> None:
-        """The file is made when it is first needed."""
+    def __init__(self, home: Path, chosen: str | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            home: MAILCRM_HOME; the file is made there when it is first needed.
+            chosen: What an operator gave to all machines; None uses the file.
+        """
         self._path = home / KEY_NAME
+        self._chosen = None if chosen is None else chosen.encode()
 
     def version(self, mailbox: Mailbox, direction: Direction, credential: Credential) -> str:
         """The login's version: 64 hex digits.
@@ -53,6 +59,8 @@ class LoginKey:
         return hmac.new(self._read(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
     def _read(self) -> bytes:
+        if self._chosen is not None:
+            return self._chosen
         try:
             if not self._path.exists():
                 self._make()

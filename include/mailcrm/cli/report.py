@@ -28,9 +28,8 @@ def report(
 
     know(context, run_id=run_id)
     with open_services() as services:
-        path = write_run_page(services, run_id, out).absolute()
-    files = {"html": path, "markdown": path.with_suffix(".md")}
+        html, markdown = write_run_page(services, run_id, out)
     return Reply(
-        {"run_id": run_id, **{name: str(file) for name, file in files.items()}},
-        lambda console: console.print(*map(str, files.values()), sep="\n", soft_wrap=True),
+        {"run_id": run_id, "html": html, "markdown": markdown},
+        lambda console: console.print(html, markdown, sep="\n", soft_wrap=True),
     )

@@ -44,12 +44,13 @@ class Files(Protocol):
         """
         ...
 
-    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Path:
-        """Write a run's report as HTML and Markdown; the path of the HTML form.
+    def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Sequence[str]:
+        """Write a run's report; where its HTML and its Markdown form lie, as paths or URLs.
 
-        Into `out` as it is, or among the mailbox's kept ones, of which the latest `keep` stay.
+        Into the folder `out` as it is, or among the mailbox's kept ones in the store that all
+        machines share, of which the latest `keep` stay.
 
         Raises:
-            SettingsError: the folder cannot be written.
+            SettingsError: the folder or the store cannot be written.
         """
         ...

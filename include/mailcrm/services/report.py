@@ -1,6 +1,7 @@
 """The report of one run: written when it ends, and again whenever somebody asks."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from mailcrm.errors import MailcrmError
@@ -11,8 +12,8 @@ __all__ = ["keep_run_page", "write_run_page"]
 logger = logging.getLogger(__name__)
 
 
-def write_run_page(services: Services, run_id: str, out: Path | None = None) -> Path:
-    """Write one run's report, into `out` or among the kept ones; where its page lies.
+def write_run_page(services: Services, run_id: str, out: Path | None = None) -> Sequence[str]:
+    """Write one run's report, into `out` or among the kept ones; where HTML and Markdown lie.
 
     Raises:
         SettingsError: there is no such run, or the folder cannot be written.

@@ -83,7 +83,7 @@ def open_services(
         check_schema(engine)
         clock = SystemClock()
         upkeep = make_upkeep(engine, settings)
-        key = LoginKey(settings.home)
+        key = make_login_key(settings)
         yield Services(
             settings=settings,
             clock=clock,
@@ -97,11 +97,17 @@ def open_services(
             holds=HoldTables(engine),
             servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
             credentials=credentials or LocalCredentials(settings.connections_file),
-            files=LocalFiles(settings.home),
+            files=LocalFiles(settings.home, settings.files_url),
             upkeep=upkeep,
         )
     finally:
         engine.dispose()
+
+
+def make_login_key(settings: Settings) -> LoginKey:
+    """The key of the logins' digests; several machines need the same one, by MAILCRM_LOGIN_KEY."""
+    chosen = settings.login_key
+    return LoginKey(settings.home, None if chosen is None else chosen.get_secret_value())
 
 
 def make_upkeep(engine: Engine, settings: Settings) -> Upkeep:
