@@ -229,17 +229,6 @@ def test_probe_smtp_reply_before_starttls_was_asked_aborts() -> None:
     assert server.count("AUTH") == 0
 
 
-@pytest.mark.parametrize("code", [221, 354, 421, 454, 500, 501, 530])
-def test_probe_smtp_starttls_refused_sends_no_password(code: int) -> None:
-    result, server = _probe_scripted(
-        b"220 hi\r\n", _dialogue(STARTTLS=b"%d no\r\n" % code), Encryption.STARTTLS
-    )
-    assert result.stage == "tls"
-    assert result.state is not VerifyState.OK
-    assert b"AUTH" not in server.raw
-    assert base64.b64encode(b"c4nary") not in server.raw
-
-
 @pytest.mark.parametrize(
     ("greeting", "advice"),
     [

@@ -18,14 +18,15 @@ Answer = Callable[[str, str], bytes | None]
 class ScriptedServer:
     """What one scripted server heard, line by line, and how often somebody connected.
 
-    `raw` is all that it could read: plain text, and what came through TLS. `hello` is the first
-    byte that came after each STARTTLS that it granted.
+    `raw` is all that it could read: plain text, and what came through TLS; `plain` the former.
+    `hello` is the first byte that came after each STARTTLS that it granted.
     """
 
     port: int = 0
     connections: int = 0
     lines: list[str] = field(default_factory=list)
     raw: bytes = b""
+    plain: bytes = b""
     hello: bytes = b""
 
     def count(self, verb: str) -> int:
@@ -95,6 +96,7 @@ def _converse(
         if not data:
             return
         server.raw += data
+        server.plain += b"" if isinstance(connection, ssl.SSLSocket) else data
         buffer += data
         while b"\r\n" in buffer:
             raw, _, buffer = buffer.partition(b"\r\n")
