@@ -6,8 +6,9 @@
 
 from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
 from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id, is_id_owner
-from mailcrm.dedupe.identity import decide_identities, plan_identity
+from mailcrm.dedupe.identity import decide_identities, plan_identity, renew_sketch
 from mailcrm.dedupe.relink import RELINK_FIELDS, plan_relink_digest
+from mailcrm.dedupe.sketch import is_outdated
 
 __all__ = [
     "RELINK_FIELDS",
@@ -18,7 +19,9 @@ __all__ = [
     "decide_identities",
     "hash_id",
     "is_id_owner",
+    "is_outdated",
     "plan_conversations",
     "plan_identity",
     "plan_relink_digest",
+    "renew_sketch",
 ]

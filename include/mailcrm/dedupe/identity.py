@@ -3,11 +3,11 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailcrm.dedupe.hashes import derive_key, hash_id, message_id_key
 from mailcrm.dedupe.sketch import is_same_text, make_sketch
-from mailcrm.dedupe.text import normalise_subject, strip_footers
+from mailcrm.dedupe.text import normalise_subject, squeeze_spaces, strip_footers
 from mailcrm.records import (
     IdentityDecision,
     IdentityEvidence,
@@ -17,7 +17,7 @@ from mailcrm.records import (
 )
 from mailcrm.records.addresses import normalise_address, view_sender
 
-__all__ = ["decide_identities", "plan_identity"]
+__all__ = ["decide_identities", "plan_identity", "renew_sketch"]
 
 _MAX_EVIDENCES = 8
 
@@ -33,7 +33,7 @@ def plan_identity(parsed: ParsedMessage) -> IdentityEvidence:
         without list tags, text without footers and attachments; the text's sketch; the sender
         after undoing list rewriting, "" where a list hid him.
     """
-    text = " ".join(strip_footers(parsed.body_text).split())
+    text = _plain_text(parsed.body_text)
     sender = _sender_of(parsed)
     attached = sorted(f"{a.filename}\0{a.content_type}\0{a.size_bytes}" for a in parsed.attachments)
     fingerprint = derive_key(
@@ -49,6 +49,15 @@ def plan_identity(parsed: ParsedMessage) -> IdentityEvidence:
         text_sketch=make_sketch(text),
         sender=sender,
     )
+
+
+def _plain_text(body_text: str) -> str:
+    return squeeze_spaces(strip_footers(body_text))
+
+
+def renew_sketch(evidence: IdentityEvidence, body_text: str) -> IdentityEvidence:
+    """The same evidence with the sketch that today's rules make of the message's text."""
+    return replace(evidence, text_sketch=make_sketch(_plain_text(body_text)))
 
 
 def _sender_of(parsed: ParsedMessage) -> str:

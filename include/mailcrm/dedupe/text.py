@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["base_subject", "normalise_subject", "strip_footers", "words_of"]
+__all__ = ["base_subject", "normalise_subject", "squeeze_spaces", "strip_footers", "words_of"]
 
 _WORD = re.compile(r"[^\W_]+")
 _LIST_TAG = re.compile(r"\[[^\[\]\d/]{1,40}\]\s*")
@@ -17,6 +17,14 @@ _LIST_WORDS = re.compile(
     re.IGNORECASE,
 )
 _FOOTER_LINES = 14
+_ASCII_SPACES = "\n\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
+_OTHER_SPACES = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+_ASCII_WORDS = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256)
+)
 
 
 def normalise_subject(subject: str) -> str:
@@ -44,22 +52,37 @@ def strip_footers(text: str) -> str:
 
     A signature or a patch's last lines stay, because they do not.
     """
-    lines = text.rstrip().split("\n")
-    while (cut := _footer_start(lines)) is not None:
-        lines = lines[:cut]
-    return "\n".join(lines)
+    text = text.rstrip()
+    while (cut := _footer_start(text)) is not None:
+        text = text[:cut]
+    return text
 
 
-def _footer_start(lines: list[str]) -> int | None:
-    lowest = max(0, len(lines) - _FOOTER_LINES)
-    for index in range(len(lines) - 1, lowest - 1, -1):
-        if _RULE.match(lines[index]):
-            tail = "\n".join(lines[index + 1 :])
-            if _LIST_WORDS.search(tail):
-                return index
+def _footer_start(text: str) -> int | None:
+    """Where the line break before the text's last footer is; None without a footer."""
+    end = len(text)
+    for _ in range(_FOOTER_LINES):
+        start = text.rfind("\n", 0, end)
+        if _RULE.match(text[start + 1 : end]) and _LIST_WORDS.search(text, end + 1):
+            return max(start, 0)
+        if start < 0:
+            break
+        end = start
     return None
 
 
-def words_of(text: str) -> list[str]:
-    """The text's words, lower-case, without punctuation, underscores and quote marks."""
-    return _WORD.findall(text.lower())
+def squeeze_spaces(text: str) -> str:
+    """The text with every run of white space as one space, and none at its ends."""
+    for space in _ASCII_SPACES if text.isascii() else _ASCII_SPACES + _OTHER_SPACES:
+        if space in text:  # looking and replacing run at memory's speed, splitting does not
+            text = text.replace(space, " ")
+    while "  " in text:  # each round halves the runs
+        text = text.replace("  ", " ")
+    return text.strip(" ")
+
+
+def words_of(text: str) -> list[bytes]:
+    """The text's words in UTF-8, lower-case, without punctuation, underscores and quote marks."""
+    if text.isascii():
+        return text.encode().translate(_ASCII_WORDS).split()
+    return [word.encode("utf-8", "replace") for word in _WORD.findall(text.lower())]

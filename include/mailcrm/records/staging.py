@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailcrm.records.message import ParsedMessage, Participant
 
@@ -149,9 +150,11 @@ class MessageContext:
     defects: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ContactKey:
-    """A key to look a contact up by; `kind` is address, canonical, name or domain."""
+class ContactKey(NamedTuple):
+    """A key to look a contact up by; `kind` is address, canonical, name or domain.
+
+    A tuple instead of a dataclass, because a batch makes and hashes hundreds of thousands.
+    """
 
     kind: str
     key: str

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcrm.dedupe.sketch import compare_sketches, is_same_text, make_sketch
-from mailcrm.dedupe.text import base_subject, normalise_subject, strip_footers
+from mailcrm.dedupe.sketch import compare_sketches, is_outdated, is_same_text, make_sketch
+from mailcrm.dedupe.text import base_subject, normalise_subject, squeeze_spaces, strip_footers
 
 WORDS = [f"word{n}" for n in range(400)]
 PATCH = "Fix it.\n---\n a.c | 2 +-\n\n-- \n1.5.5.1"
@@ -76,3 +76,30 @@ def test_two_footers_of_two_lists_are_both_cut() -> None:
     one = "\n____________________\nto unsubscribe write to a@lists.example.org"
     two = "\n--------------------\nlinuxpumps mailing list"
     assert strip_footers("Hello" + one + two) == "Hello"
+
+
+@given(st.text(alphabet=st.sampled_from("ab \t\n\r\x0b\x1c\x85\xa0\u2003\u3000é")))
+def test_squeezed_spaces_are_those_of_a_split(text: str) -> None:
+    assert squeeze_spaces(text) == " ".join(text.split())
+
+
+def test_sketch_of_a_short_text_is_what_it_always_was() -> None:
+    assert make_sketch("The seal leaks") == "3:4272c4d663ed8240e9d1bf04"
+
+
+def test_sketch_of_a_long_text_is_that_of_its_beginning_and_says_so() -> None:
+    long = make_sketch(" ".join(WORDS))
+    assert long.startswith("256+:")
+    assert long == make_sketch(" ".join(WORDS[:300]))
+    assert not is_outdated(long)
+    assert not is_outdated(make_sketch(" ".join(WORDS[:200])))
+
+
+def test_sketch_of_a_text_cut_inside_a_word_leaves_the_word_out() -> None:
+    words = ["x" * 100 for _ in range(39)] + ["yyyy" * 100]
+    assert make_sketch(" ".join(words)) == make_sketch(" ".join([*words, "zzz"]))
+
+
+@pytest.mark.parametrize("sketch", ["400:0000000a", "4000:0000000a"])
+def test_sketch_that_covers_more_than_sketches_do_now_is_outdated(sketch: str) -> None:
+    assert is_outdated(sketch)

@@ -7,13 +7,19 @@ keys and the analysts' joins are the same in both cases.
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 
 from mailcrm.adapters.crm_database.contact_keys import current_ids, sync_keys
 from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
-from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
+from mailcrm.adapters.crm_database.engine import (
+    any_of,
+    chunked,
+    insert_into,
+    reading,
+    retried,
+    writing,
+)
 from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
 from mailcrm.adapters.crm_database.taught import add_taught, write_taught
 from mailcrm.errors import SettingsError
@@ -95,34 +101,30 @@ class ContactTables:
     @retried
     def find_contacts(self, keys: Iterable[ContactKey]) -> Sequence[tuple[ContactKey, Contact]]:
         """All contacts under any of the keys, by key and contact_id."""
-        wanted: dict[str, set[str]] = {}
-        for key in keys:
-            wanted.setdefault(key.kind, set()).add(key.key)
-        found: list[tuple[ContactKey, str]] = []
+        wanted: dict[str, list[str]] = {}
+        for kind, text in set(keys):
+            wanted.setdefault(kind, []).append(text)
+        table = contact_keys.c
+        found: list[tuple[str, str, str]] = []
         with reading(self._engine) as connection:
             for kind, texts in sorted(wanted.items()):
-                for chunk in chunked(sorted(texts), _CHUNK):
-                    rows = connection.execute(
-                        select(contact_keys.c.key, contact_keys.c.contact_id).where(
-                            contact_keys.c.kind == kind, contact_keys.c.key.in_(chunk)
-                        )
-                    )
-                    found += [(ContactKey(kind, key), contact_id) for key, contact_id in rows]
-            contacts = _read_contacts(connection, {contact_id for _, contact_id in found})
-        found.sort(key=lambda pair: (pair[0].kind, pair[0].key, pair[1]))
-        return [(key, contacts[contact_id]) for key, contact_id in found]
+                statement = select(table.kind, table.key, table.contact_id).where(
+                    table.kind == kind, any_of(connection, table.key, texts)
+                )
+                found += map(tuple, connection.execute(statement).all())
+            contacts = _read_contacts(connection, {contact_id for _, _, contact_id in found})
+        found.sort()
+        return [(ContactKey(kind, key), contacts[one]) for kind, key, one in found]
 
     @retried
     def find_companies(self, domains: Collection[str]) -> frozenset[str]:
         """See `ports.Contacts`."""
-        found: set[str] = set()
+        table = contact_keys.c
         with reading(self._engine) as connection:
-            for chunk in chunked(sorted(domains), _CHUNK):
-                rows = select(contact_keys.c.key).where(
-                    contact_keys.c.kind == "domain", contact_keys.c.key.in_(chunk)
-                )
-                found.update(connection.execute(rows.distinct()).scalars())
-        return frozenset(found)
+            statement = select(table.key).where(
+                table.kind == "domain", any_of(connection, table.key, domains)
+            )
+            return frozenset(connection.execute(statement.distinct()).scalars())
 
     @retried
     def count_contacts(self) -> int:
@@ -218,25 +220,22 @@ def _sync_rows(
         connection.execute(insert, rows)
 
 
-def _read_contacts(connection: Connection, ids: Iterable[str]) -> dict[str, Contact]:
-    found: dict[str, Contact] = {}
-    for chunk in chunked(sorted(ids), _CHUNK):
-        addresses: dict[str, list[ContactAddress]] = {}
-        table: Any = crm_contact_addresses
-        rows = connection.execute(select(table).where(table.c.contact_id.in_(chunk)))
-        for contact_id, address, is_primary in rows:
-            addresses.setdefault(contact_id, []).append(ContactAddress(address, is_primary))
-        rows = connection.execute(select(crm_contacts).where(crm_contacts.c.contact_id.in_(chunk)))
-        for row in rows:
-            ordered = sorted(
-                addresses.get(row.contact_id, ()), key=lambda a: (not a.is_primary, a.address)
-            )
-            found[row.contact_id] = Contact(
-                contact_id=row.contact_id,
-                full_name=row.full_name,
-                company=row.company,
-                domain=row.domain,
-                addresses=tuple(ordered),
-                updated_at=row.updated_at,
-            )
-    return found
+def _read_contacts(connection: Connection, ids: Collection[str]) -> dict[str, Contact]:
+    table, contacts = crm_contact_addresses.c, crm_contacts.c
+    addresses: dict[str, list[ContactAddress]] = {}
+    statement = select(table.contact_id, table.address, table.is_primary).where(
+        any_of(connection, table.contact_id, ids)
+    )
+    for contact_id, address, is_primary in connection.execute(statement).all():
+        addresses.setdefault(contact_id, []).append(ContactAddress(address, bool(is_primary)))
+    for several in addresses.values():
+        if len(several) > 1:
+            several.sort(key=lambda one: (not one.is_primary, one.address))
+    columns = (contacts.contact_id, contacts.full_name, contacts.company, contacts.domain)
+    rows = connection.execute(
+        select(*columns, contacts.updated_at).where(any_of(connection, contacts.contact_id, ids))
+    )
+    return {
+        one: Contact(one, name, company, domain, tuple(addresses.get(one, ())), updated_at)
+        for one, name, company, domain, updated_at in rows.all()
+    }

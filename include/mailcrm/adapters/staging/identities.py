@@ -1,16 +1,19 @@
 """What tells a batch's messages apart, and from those already published."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import bindparam, select, union, update
+from sqlalchemy import Connection, bindparam, select, union, update
 
-from mailcrm.adapters.crm_database.engine import reading, retried, writing
+from mailcrm.adapters.crm_database.engine import any_of, reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
+    crm_messages,
     message_identities,
     staged_messages,
 )
 from mailcrm.adapters.staging.batch_rows import BatchRows
+from mailcrm.dedupe import is_outdated, renew_sketch
 from mailcrm.records import (
     IdentityDecision,
     IdentityEvidence,
@@ -60,10 +63,12 @@ class IdentityRows(BatchRows):
             select(*columns).join(staged, staged.c.fingerprint == known.c.fingerprint).where(mine),
         )
         with reading(self._engine) as connection:
-            return [
+            rows = connection.execute(statement).all()
+            known_identities = [
                 KnownIdentity(row[0], IdentityEvidence(*row[1:]))
-                for row in sorted(connection.execute(statement), key=lambda row: row[0])
+                for row in sorted(rows, key=lambda row: row[0])
             ]
+            return _with_new_sketches(connection, known_identities)
 
     @retried
     def write_identities(self, lease: Lease, decisions: Sequence[IdentityDecision]) -> None:
@@ -95,3 +100,23 @@ class IdentityRows(BatchRows):
             check_lease(connection, lease)
             if rows:
                 connection.execute(statement, rows)
+
+
+def _with_new_sketches(
+    connection: Connection, known: list[KnownIdentity]
+) -> Sequence[KnownIdentity]:
+    """Those whose sketch was made by earlier rules get today's, out of the stored text."""
+    old = [one.message_key for one in known if is_outdated(one.evidence.text_sketch)]
+    if not old:
+        return known
+    messages = crm_messages.c
+    statement = select(messages.message_key, messages.body_text).where(
+        any_of(connection, messages.message_key, old)
+    )
+    texts = {row.message_key: row.body_text for row in connection.execute(statement).all()}
+    return [
+        replace(one, evidence=renew_sketch(one.evidence, texts[one.message_key]))
+        if one.message_key in texts
+        else one
+        for one in known
+    ]
