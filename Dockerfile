@@ -7,6 +7,7 @@ RUN pip install --no-cache-dir --requirement /opt/airflow/requirements.txt
 
 COPY --chown=airflow:0 include/ /opt/airflow/include/
 COPY --chown=airflow:0 dags/ /opt/airflow/dags/
+COPY --chown=airflow:0 plugins/ /opt/airflow/plugins/
 
 ENV PYTHONPATH=/opt/airflow/include \
     MAILCRM_HOME=/opt/airflow/var

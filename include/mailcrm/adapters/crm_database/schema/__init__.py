@@ -65,6 +65,7 @@ from mailcrm.adapters.crm_database.schema.staging import (
     staged_messages,
     staged_participants,
 )
+from mailcrm.adapters.crm_database.schema.trail import audit_events
 
 __all__ = [
     "JSON",
@@ -77,6 +78,7 @@ __all__ = [
     "BigKey",
     "Time",
     "UtcDateTime",
+    "audit_events",
     "contact_keys",
     "conversation_members",
     "crm_attachments",
