@@ -22,6 +22,7 @@ _WAIT = re.compile(
     r"(?:again|retry|wait)[^.;]{0,20}?\b(\d{1,5})\s*(s|sec|second|min|minute|h|hour)s?\b"
 )
 _NOT_AT_LOGIN = frozenset({"AUTHORIZATIONFAILED", "NONEXISTENT", "NOPERM", "CANNOT"})
+_NOT_UNDERSTOOD = frozenset({"500", "501", "502", "503", "504"})
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -56,7 +57,9 @@ def classify_answer(
         reply, enhanced, words = _smtp_code(code, text)
         shown = " ".join(part for part in (reply, enhanced) if part) or None
         kind, row = _find(_SMTP_ROWS, f"{shown or ''} {words}".lower(), stage)
-        known = kind or SMTP_CODES.get(enhanced or "") or SMTP_CODES.get(reply or "")
+        # Where the two disagree, the reply code decides whether trying again can help.
+        agreed = enhanced if enhanced and reply and enhanced[0] == reply[0] else None
+        known = kind or SMTP_CODES.get(agreed or "") or SMTP_CODES.get(reply or "")
         kind = kind or _smtp_place(known, reply, stage)
     return _answer(direction, kind, row, text.lower(), shown, known is not None, mailbox_id)
 
@@ -114,14 +117,18 @@ def _smtp_place(kind: AnswerKind | None, reply: str | None, stage: str) -> Answe
     first = (reply or " ")[0]
     if first == "4":
         # RFC 5321 §4.2.1: 4yz is transient whatever the enhanced code says.
-        return kind if kind and MEANINGS[kind].retry is not RetryPlan.NEVER else _transient(kind)
+        heals = kind is not None and MEANINGS[kind].retry is not RetryPlan.NEVER
+        # Before the login no mailbox is known that could be full.
+        is_full = kind is AnswerKind.OVER_QUOTA and stage == "greeting"
+        return kind if kind and heals and not is_full else _transient(kind)
     if stage == "greeting":
-        return AnswerKind.POLICY
+        is_strange = first != "5" or reply in _NOT_UNDERSTOOD
+        return AnswerKind.UNSUPPORTED if is_strange else AnswerKind.POLICY
     if stage == "authenticate":
         return kind or AnswerKind.CREDENTIALS
     if stage == "identity":
         # 530 after a login, 550, 553, 5.7.1: the sender is what was refused.
-        keep = kind is AnswerKind.OVER_QUOTA or reply in ("500", "502", "503", "504")
+        keep = kind is AnswerKind.OVER_QUOTA or reply in _NOT_UNDERSTOOD - {"501"}
         return kind if kind and keep else AnswerKind.IDENTITY
     return kind or AnswerKind.UNKNOWN
 
