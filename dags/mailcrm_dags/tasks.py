@@ -16,6 +16,7 @@ from mailcrm.records import Direction, FolderSlice, Lease
 from mailcrm_dags.assets import emit_counts
 from mailcrm_dags.connections import AirflowCredentials
 from mailcrm_dags.form import read_folders, read_midnight
+from mailcrm_dags.metrics import AirflowMetrics
 
 if TYPE_CHECKING:
     from mailcrm.services.wiring import Services
@@ -25,6 +26,7 @@ __all__ = ["check", "explain_problem", "fetch", "match", "plan", "publish", "ver
 Result = TypeVar("Result")
 
 LEASE_KEY = "lease"
+DAG_PREFIX = "mailbox__"
 LABEL_LENGTH = 120
 
 
@@ -151,10 +153,14 @@ def explain_problem(where: str, problem: str) -> None:
 
 
 def _with_services(run: "Callable[[Services], Result]") -> Result:
+    from mailcrm.services.metrics import run_measured
     from mailcrm.services.wiring import open_services
 
+    context = get_current_context()
+    mailbox_id = context["dag"].dag_id.removeprefix(DAG_PREFIX)
+    task_id = context["ti"].task_id
     with open_services(credentials=AirflowCredentials()) as services:
-        return run(services)
+        return run_measured(services, AirflowMetrics(), mailbox_id, task_id, run)
 
 
 def _close_on_failure(lease: Lease, run: "Callable[[Services], Result]") -> Result:

@@ -15,6 +15,7 @@ from mailcrm.ports.mail import (
     MailServers,
     StageCallback,
 )
+from mailcrm.ports.metrics import Metrics
 from mailcrm.ports.overview import Overview
 from mailcrm.ports.review import Rematch, Reviews
 from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
@@ -31,6 +32,7 @@ __all__ = [
     "Logins",
     "MailReader",
     "MailServers",
+    "Metrics",
     "Notices",
     "Notifier",
     "Overview",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mailcrm.ports.history import History
+from mailcrm.records.metrics import MailboxMeasures
 from mailcrm.records.report import RunPage
 
 
@@ -28,6 +29,14 @@ class Overview(History, Protocol):
         Raises:
             SettingsError: there is none of that number.
         """
+        ...
+
+    def read_measures(self, mailbox_id: str) -> MailboxMeasures:
+        """The mailbox in numbers, for metrics; all zero or None where nothing is stored."""
+        ...
+
+    def read_health(self, mailbox_id: str) -> Mapping[str, str]:
+        """The health of each direction that was ever verified."""
         ...
 
     def read_run_page(self, run_id: str) -> RunPage:

@@ -12,6 +12,7 @@ from mailcrm.adapters.crm_database.holds import (
     list_quarantine,
     read_quarantine,
 )
+from mailcrm.adapters.crm_database.measures import read_health, read_measures
 from mailcrm.adapters.crm_database.run_pages import read_run_page
 from mailcrm.adapters.crm_database.runs import list_runs
 from mailcrm.adapters.crm_database.schema import (
@@ -22,6 +23,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_generations,
     sync_quarantine,
 )
+from mailcrm.records.metrics import MailboxMeasures
 from mailcrm.records.report import RunPage
 
 
@@ -53,6 +55,14 @@ class OverviewTables(HistoryTables):
         """See `ports.Overview`."""
         with reading(self._engine) as connection:
             return read_quarantine(connection, quarantine_id)
+
+    def read_measures(self, mailbox_id: str) -> MailboxMeasures:
+        """See `ports.Overview`."""
+        return read_measures(self._engine, mailbox_id)
+
+    def read_health(self, mailbox_id: str) -> Mapping[str, str]:
+        """See `ports.Overview`."""
+        return read_health(self._engine, mailbox_id)
 
     def read_run_page(self, run_id: str) -> RunPage:
         """See `ports.Overview`."""
