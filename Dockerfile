@@ -9,7 +9,7 @@ COPY --chown=airflow:0 include/ /opt/airflow/include/
 COPY --chown=airflow:0 dags/ /opt/airflow/dags/
 COPY --chown=airflow:0 plugins/ /opt/airflow/plugins/
 
-ENV PYTHONPATH=/opt/airflow/include \
+ENV PYTHONPATH=/opt/airflow/include:/opt/airflow/dags \
     MAILCRM_HOME=/opt/airflow/var
 
 # Named volumes take over the owner of the folder that they cover.

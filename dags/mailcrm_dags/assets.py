@@ -4,12 +4,17 @@ from collections.abc import Mapping
 
 from airflow.sdk import Asset, get_current_context
 
-__all__ = ["emit_counts", "mailbox_asset"]
+__all__ = ["contacts_asset", "emit_counts", "mailbox_asset"]
 
 
 def mailbox_asset(mailbox_id: str) -> Asset:
     """The mailbox's messages in the CRM: `Asset(name="mailcrm_sales")`."""
     return Asset(name=f"mailcrm_{mailbox_id}", uri=f"mailcrm://crm/messages/{mailbox_id}")
+
+
+def contacts_asset() -> Asset:
+    """The CRM's contacts; a DAG that changes them lists it among its outlets."""
+    return Asset(name="mailcrm_contacts", uri="mailcrm://crm/contacts")
 
 
 def emit_counts(mailbox_id: str, counts: Mapping[str, str | int]) -> None:

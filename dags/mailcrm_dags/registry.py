@@ -1,7 +1,7 @@
-"""The mailboxes as DAG files see them: a JSON file on disk, never the database.
+"""The mailboxes as DAG files see them: a shard's JSON beside the file, never the database.
 
-Parsing happens every few seconds in several processes, so it needs no network, database or
-secret. Whoever changes the registry writes the snapshot (`mailcrm mailbox add` and its like).
+Parsing happens often and in several processes, so it needs no network, database or secret. The
+bundle writes the shards when the registry has changed (`mailcrm_dags.bundle`).
 """
 
 import json
@@ -14,17 +14,21 @@ from typing import Any
 from airflow.sdk import get_parsing_context
 
 from mailcrm.errors import SettingsError
-from mailcrm.settings import load_settings
 
-__all__ = ["MailboxEntry", "entries_to_parse", "read_entries"]
+__all__ = ["DAG_PREFIX", "MailboxEntry", "entries_to_parse", "read_entries"]
 
-SNAPSHOT_NAME = "registry.json"
+DAG_PREFIX = "mailbox__"
 ID_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxEntry:
-    """One entry of the snapshot; `problem` says why it cannot be run, None where it can."""
+    """One entry of a shard; `problem` says why it cannot be run, None where it can.
+
+    `pool` is shared by all mailboxes of a provider, `connections` is how many it allows to one
+    mailbox, None where it states none. `freshness_s`: a good run is wanted at least so often.
+    `idle`: new mail shall start a run.
+    """
 
     mailbox_id: str
     address: str = ""
@@ -32,12 +36,18 @@ class MailboxEntry:
     schedule: str | None = None
     folders: tuple[str, ...] = ()
     state: str = "active"
+    team: str | None = None
+    provider: str = ""
+    pool: str = "default_pool"
+    connections: int | None = None
+    freshness_s: int | None = None
+    idle: bool = False
     problem: str | None = None
 
     @property
     def dag_id(self) -> str:
         """The id of this mailbox's DAG."""
-        return f"mailbox__{self.mailbox_id}"
+        return f"{DAG_PREFIX}{self.mailbox_id}"
 
     @property
     def is_active(self) -> bool:
@@ -45,30 +55,25 @@ class MailboxEntry:
         return self.state == "active"
 
 
-def entries_to_parse(home: Path | None = None) -> Iterator[MailboxEntry]:
-    """The entries whose DAGs this process needs: all, or only the one of the running task.
+def entries_to_parse(path: Path) -> Iterator[MailboxEntry]:
+    """The entries whose DAGs this process needs: all of the shard, or that of the running task.
 
-    Args:
-        home: Folder of the snapshot; None reads MAILCRM_HOME.
     Source: Airflow's `get_parsing_context`: a worker names the DAG that it is about to run.
     """
     wanted = get_parsing_context().dag_id
-    for entry in read_entries(home or load_settings().home):
+    for entry in read_entries(path):
         if wanted is None or wanted == entry.dag_id:
             yield entry
 
 
-def read_entries(home: Path) -> Iterator[MailboxEntry]:
-    """Every entry of the snapshot under `home`, by position; none where there is no snapshot.
+def read_entries(path: Path) -> Iterator[MailboxEntry]:
+    """Every entry of a shard, by position.
 
     Raises:
         SettingsError: the file is no JSON list, so that no entry can be told from another.
     """
-    path = home / SNAPSHOT_NAME
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
     except ValueError as error:
         raise SettingsError(where=str(path), problem=f"is no JSON: {error}") from None
     if not isinstance(rows, list):
@@ -91,16 +96,25 @@ def _entry(row: Any, number: int) -> MailboxEntry:
     folders = row.get("folders") or ()
     if not isinstance(folders, list | tuple):
         return MailboxEntry(mailbox_id, problem="folders must be a list")
-    schedule = row.get("schedule")
     return MailboxEntry(
         mailbox_id=mailbox_id,
         address=str(row.get("address") or ""),
         display_name=str(row.get("display_name") or ""),
-        schedule=None if schedule is None else str(schedule),
+        schedule=_text(row.get("schedule")),
         folders=tuple(str(folder) for folder in folders),
         state=str(row.get("state") or "active"),
-        problem=str(row["error"]) if row.get("error") else None,
+        team=_text(row.get("team")),
+        provider=str(row.get("provider") or ""),
+        pool=str(row.get("pool") or "default_pool"),
+        connections=row.get("connections"),
+        freshness_s=row.get("freshness_s"),
+        idle=bool(row.get("idle")),
+        problem=_text(row.get("error")),
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _broken(number: int, problem: str) -> MailboxEntry:

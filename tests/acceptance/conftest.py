@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from mailcrm.adapters.local_airflow import FIXED_SETTINGS
+
 ROOT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_name("run_dag.py")
+BUNDLES = FIXED_SETTINGS["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
 CLEAN = {
     name: value
     for name, value in os.environ.items()
@@ -41,6 +44,9 @@ class Home:
             "AIRFLOW_HOME": str(self.airflow_home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.path / "bundles"),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
             "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-only-" * 6,
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
             "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT / "dags")]),
@@ -64,7 +70,7 @@ class Home:
     def run_dags(self, runs: Sequence[tuple[str, Mapping[str, object]]]) -> list[dict[str, Any]]:
         """Run DAGs of mailboxes, one after the other: (mailbox id, params) each."""
         wanted = [{"dag_id": f"mailbox__{name}", "conf": dict(conf)} for name, conf in runs]
-        done = self._run([sys.executable, str(RUNNER), str(ROOT / "dags")], json.dumps(wanted))
+        done = self._run([sys.executable, str(RUNNER)], json.dumps(wanted))
         self.log = done.stdout + done.stderr
         (self.path / "dag.log").write_text(self.log)  # pytest keeps the folders of failed tests
         assert done.returncode == 0, done.stderr[-3000:]

@@ -3,6 +3,8 @@
 There is no Docker engine in CI: Debian's `docker-compose config` reads the file as production does.
 """
 
+import importlib.util
+import json
 import os
 import re
 import shutil
@@ -128,6 +130,14 @@ class TestConfig:
         assert names
         assert names <= set(Settings.model_fields)
 
+    def test_environment_bundles_are_importable_classes(self, config: dict[str, Any]) -> None:
+        environment = config["services"]["airflow-dag-processor"]["environment"]
+        bundles = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+        assert [bundle["name"] for bundle in bundles] == ["mailboxes", "dags-folder"]
+        for bundle in bundles:
+            module = importlib.util.find_spec(bundle["classpath"].rpartition(".")[0])
+            assert module is not None, bundle
+
     def test_environment_airflow_names_are_real_options(self, config: dict[str, Any]) -> None:
         import airflow.config_templates
         from airflow.providers.celery.get_provider_info import get_provider_info
@@ -169,8 +179,8 @@ def test_dockerfile_copied_paths_exist_and_reach_the_builder() -> None:
 
 def test_dockerfile_python_path_is_where_the_package_is_copied_to() -> None:
     assert "include/ /opt/airflow/include/" in _dockerfile()
-    assert "PYTHONPATH=/opt/airflow/include" in _dockerfile()
-    assert "PYTHONPATH: /opt/airflow/include" in COMPOSE_TEXT
+    assert "PYTHONPATH=/opt/airflow/include:/opt/airflow/dags " in _dockerfile()
+    assert "PYTHONPATH: /opt/airflow/include:/opt/airflow/dags\n" in COMPOSE_TEXT
     assert (ROOT / "include" / "mailcrm" / "__init__.py").is_file()
 
 

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="mailcrm-airflow-"))
+
+from mailcrm_dags.shards import STUB
 
 ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("parse_probe.py")
@@ -18,28 +23,27 @@ Parse = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def parse(tmp_path_factory: pytest.TempPathFactory) -> Parse:
-    """parse(snapshot, **environment): what the DAG files make of a registry snapshot.
+    """parse(rows, **environment): what one shard of the bundle makes of registry entries.
 
-    `snapshot` is a list of entries, a text written as it is, or None for no file at all.
+    `rows` is a list of entries, or a text written as it is.
     """
     airflow_home = tmp_path_factory.mktemp("airflow")
 
-    def run(snapshot: list[Any] | str | None, **environment: str) -> dict[str, Any]:
-        home = tmp_path_factory.mktemp("home")
-        if snapshot is not None:
-            text = snapshot if isinstance(snapshot, str) else json.dumps(snapshot)
-            (home / "registry.json").write_text(text)
+    def run(rows: list[Any] | str, **environment: str) -> dict[str, Any]:
+        folder = tmp_path_factory.mktemp("shards")
+        text = rows if isinstance(rows, str) else json.dumps(rows)
+        (folder / "mailboxes_000.json").write_text(text)
+        (folder / "mailboxes_000.py").write_text(STUB.format(digest="0"))
         env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(airflow_home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "MAILCRM_HOME": str(home),
-            # Airflow puts the DAG folder on the path of its processes.
+            "AIRFLOW__API__BASE_URL": "https://airflow.acme.example",
             "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT / "dags")]),
             **environment,
         }
         done = subprocess.run(
-            [sys.executable, str(PROBE), str(ROOT / "dags")],
+            [sys.executable, str(PROBE), str(folder)],
             env=env,
             capture_output=True,
             text=True,
@@ -61,5 +65,9 @@ def entry(mailbox_id: str, **changes: object) -> dict[str, object]:
         "schedule": "*/15 * * * *",
         "folders": ["INBOX", "Sent"],
         "state": "active",
+        "provider": "gmail",
+        "pool": "imap_gmail",
+        "pool_slots": 30,
+        "connections": 15,
         **changes,
     }

@@ -27,11 +27,14 @@ def watch(event: str, arguments: tuple[object, ...]) -> None:
 def describe(dag) -> dict[str, object]:
     """One DAG as plain values."""
     return {
-        "schedule": None if dag.schedule is None else str(dag.schedule),
+        "schedule": getattr(dag.timetable, "expression", None),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
         "doc": dag.doc_md,
+        "owner_links": dag.owner_links,
+        "name": dag.dag_display_name,
+        "fileloc": dag.fileloc,
         "params": {name: param.schema for name, param in dag.params.items_raw()}
         if hasattr(dag.params, "items_raw")
         else {name: dag.params.get_param(name).schema for name in dag.params},
@@ -43,6 +46,8 @@ def describe(dag) -> dict[str, object]:
                 "retries": task.retries,
                 "policy": task.has_retry_policy,
                 "owner": task.owner,
+                "pool": task.pool,
+                "params": len(task.params),
                 "doc": task.doc_md,
                 "is_mapped": task.is_mapped,
                 "outlets": {asset.name: asset.uri for asset in task.outlets},

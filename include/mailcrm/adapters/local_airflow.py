@@ -47,8 +47,23 @@ FIXED_SETTINGS: Mapping[str, str] = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+    # A shard is parsed again when it changed; for its own sake only every ten minutes.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "2",
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
+        [
+            {
+                "name": "mailboxes",
+                "classpath": "mailcrm_dags.bundle.RegistryDagBundle",
+                "kwargs": {"refresh_interval": 5},
+            },
+            {
+                "name": "dags-folder",
+                "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                "kwargs": {},
+            },
+        ]
+    ),
     "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "GX_ANALYTICS_ENABLED": "False",
@@ -63,16 +78,16 @@ def find_project() -> Path:
     """The folder that holds dags/ and include/: MAILCRM_PROJECT, else our checkout, else here.
 
     Raises:
-        SettingsError: none of them holds dags/mailbox_sync.py.
+        SettingsError: none of them holds dags/mailcrm_dags.
     """
     named = os.environ.get("MAILCRM_PROJECT")
     places = [Path(named)] if named else [Path(mailcrm.__file__).parents[2], Path.cwd()]
     for place in places:
-        if (place / "dags" / "mailbox_sync.py").is_file():
+        if (place / "dags" / "mailcrm_dags" / "bundle.py").is_file():
             return place.resolve()
     raise SettingsError(
         where="MAILCRM_PROJECT",
-        problem="must name the project's folder, the one with dags/mailbox_sync.py; "
+        problem="must name the project's folder, the one with dags/mailcrm_dags; "
         f"not found in {', '.join(str(place) for place in places)}",
     )
 
@@ -207,7 +222,8 @@ class LocalAirflowProcesses:
             if not name.startswith(("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG"))
             and name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
         }
-        paths = [str(project / "include"), os.environ.get("PYTHONPATH", "")]
+        folders = (str(project / "include"), str(project / "dags"))
+        paths = [*folders, os.environ.get("PYTHONPATH", "")]
         keys = self._keys()
         return {
             **inherited,
@@ -220,6 +236,7 @@ class LocalAirflowProcesses:
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(project / "plugins"),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.folder / "bundles"),
             "AIRFLOW__CORE__FERNET_KEY": keys["fernet_key"],
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(
                 self.folder / "passwords.json"

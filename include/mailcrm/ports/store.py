@@ -50,6 +50,10 @@ class Registry(Protocol):
         """All that were not removed, by id; a wrong entry brings its error instead."""
         ...
 
+    def read_stamp(self) -> str:
+        """A text that changes with every change of the registry; cheap."""
+        ...
+
     def set_state(self, mailbox_id: str, state: str, now: dt.datetime) -> None:
         """Pause, resume or remove one."""
         ...

@@ -59,7 +59,7 @@ def test_project_named_wrongly_is_a_clear_error(tmp_path: Path, monkeypatch: pyt
 
 def test_project_of_a_checkout_is_found_by_itself(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MAILCRM_PROJECT", raising=False)
-    assert (find_project() / "dags" / "mailbox_sync.py").is_file()
+    assert (find_project() / "dags" / "mailcrm_dags").is_dir()
 
 
 def test_folder_held_twice_names_the_other_user(tmp_path: Path):

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.health import write_health
@@ -91,6 +91,17 @@ class RegistryTables:
             (_to_entry(row, health.get(row.mailbox_id, {})) for row in rows),
             key=lambda entry: entry.mailbox_id,
         )
+
+    @retried
+    def read_stamp(self) -> str:
+        """A text that changes with every change of the registry; costs one small query."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(mailboxes.c.state, func.count(), func.max(mailboxes.c.updated_at))
+                .group_by(mailboxes.c.state)
+                .order_by(mailboxes.c.state)
+            ).all()
+        return ";".join(f"{state} {count} {latest}" for state, count, latest in rows)
 
     def set_state(self, mailbox_id: str, state: str, now: dt.datetime) -> None:
         """Pause, resume or remove one.

@@ -3,6 +3,7 @@
 import pytest
 
 from dags.conftest import Parse, entry
+from mailcrm_dags.schedules import shift_cron
 
 pytestmark = pytest.mark.xdist_group("dags")
 
@@ -90,7 +91,8 @@ def test_dag_docs_name_the_mailbox_and_its_folders(dag):
 
 def test_dag_schedule_is_the_registrys(parsed):
     schedules = {name: dag["schedule"] for name, dag in parsed["dags"].items()}
-    assert schedules == {"mailbox__sales": "*/15 * * * *", "mailbox__support": None}
+    every = shift_cron("*/15 * * * *", "sales")
+    assert schedules == {"mailbox__sales": every, "mailbox__support": None}
 
 
 def test_dag_paused_mailbox_keeps_its_dag_without_a_schedule(parse: Parse):

@@ -1,4 +1,4 @@
-"""The registry's snapshot: broken entries harm only themselves."""
+"""The shards of the registry: broken entries harm only themselves."""
 
 import pytest
 
@@ -16,23 +16,13 @@ PLACEHOLDERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def parsed_without_file(parse: Parse):
-    return parse(None)
-
-
-def test_snapshot_missing_gives_no_dags_and_no_error(parsed_without_file):
-    assert parsed_without_file["dags"] == {}
-    assert parsed_without_file["import_errors"] == {}
-
-
-def test_snapshot_empty_list_gives_no_dags_and_no_error(parse: Parse):
+def test_shard_empty_list_gives_no_dags_and_no_error(parse: Parse):
     found = parse([])
     assert (found["dags"], found["import_errors"]) == ({}, {})
 
 
 @pytest.mark.parametrize("case", PLACEHOLDERS)
-def test_snapshot_broken_entry_becomes_a_placeholder_that_says_why(parse: Parse, case: str):
+def test_shard_broken_entry_becomes_a_placeholder_that_says_why(parse: Parse, case: str):
     broken, problem = PLACEHOLDERS[case]
     found = parse([broken, entry("sales")])
     assert found["import_errors"] == {}
@@ -42,7 +32,7 @@ def test_snapshot_broken_entry_becomes_a_placeholder_that_says_why(parse: Parse,
     assert "plan" in found["dags"]["mailbox__sales"]["tasks"]
 
 
-def test_snapshot_entries_without_a_usable_id_are_numbered_placeholders(parse: Parse):
+def test_shard_entries_without_a_usable_id_are_numbered_placeholders(parse: Parse):
     found = parse([7, entry("Not An Id"), entry("sales"), entry("sales")])
     assert found["import_errors"] == {}
     assert sorted(found["dags"]) == [
@@ -53,9 +43,9 @@ def test_snapshot_entries_without_a_usable_id_are_numbered_placeholders(parse: P
     ]
 
 
-def test_snapshot_that_is_no_json_is_an_import_error_naming_the_file(parse: Parse):
+def test_shard_that_is_no_json_is_an_import_error_naming_the_file(parse: Parse):
     found = parse("[{")
-    assert "registry.json" in str(found["import_errors"])
+    assert "mailboxes_000.json" in str(found["import_errors"])
 
 
 def test_parse_inside_a_task_builds_only_its_own_dag(parse: Parse):
