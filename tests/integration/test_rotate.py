@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime as dt
 import json
 import stat
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from pydantic import SecretStr
 from mailcrm.adapters.secrets import LocalCredentials
 from mailcrm.errors import ImapCredentialError, SettingsError
 from mailcrm.records import Direction, Mailbox, VerifyState
+from mailcrm.services.fetch import run_fetch
 from mailcrm.services.plan import run_plan
+from mailcrm.services.preview import run_preview
 from mailcrm.services.registry import resume_mailbox
 from mailcrm.services.rotate import run_rotate
 from mailcrm.services.run import run_mailbox
@@ -27,6 +30,7 @@ from mailcrm.settings import Settings
 from servers.mail_devel import MailDevelServer
 from servers.mailboxes import make_mailbox
 from servers.scripted import ScriptedServer, run_scripted
+from servers.scripted_imap import run_scripted_imap
 from servers.smtp_sink import SmtpSink
 
 USER = "sales@acme.example"
@@ -104,6 +108,47 @@ def test_rejected_login_is_tried_once_whoever_asks(
     assert "mailbox_sales_imap" in status["imap"]["last_reason"]
     assert status["smtp"]["health"] == "ok"
     assert CANARY.encode() not in (tmp_path / "mailcrm.db").read_bytes()
+
+
+@pytest.mark.row("R136")
+@pytest.mark.parametrize("task", ["plan", "fetch", "preview"])
+def test_login_rejected_inside_a_task_is_health_at_once_and_not_tried_again(
+    tmp_path: Path, smtp_sink: SmtpSink, task: str
+) -> None:
+    _store(tmp_path / "connections.json", imap=("ann", "right"))
+    listed = (
+        b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 2] x\r\n%T OK [READ-ONLY] x\r\n"
+    )
+    item = (
+        b'* 1 FETCH (UID 1 INTERNALDATE "20-Nov-2026 09:00:00 +0000" RFC822.SIZE 9)\r\n%T OK x\r\n'
+    )
+    answers: dict[str, Any] = {
+        "LOGIN": [b"%T OK in\r\n"] * (task == "fetch")
+        + [b"%T NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"],
+        "EXAMINE": listed,
+        "UID SEARCH": b"* SEARCH 1\r\n%T OK x\r\n",
+        "UID FETCH": item,
+    }
+    with _webhook() as (url, told), run_scripted_imap(answers) as imap:
+        mailbox = make_mailbox(imap_port=imap.port, smtp_port=smtp_sink.port)
+        with _services(tmp_path, mailbox, url) as services:
+            for number in range(3):
+                with pytest.raises(ImapCredentialError):
+                    _run_task(services, task, f"run-{number}")
+            status = read_status(services, "sales")["mailboxes"][0]
+        assert imap.verbs().count("LOGIN") == (2 if task == "fetch" else 1)
+    assert (status["imap"]["state"], status["imap"]["health"]) == ("refused", "paused")
+    assert "AUTHENTICATIONFAILED" in status["imap"]["last_reason"]
+    assert status["smtp"] is None
+    assert [(row["event"], row["direction"]) for row in told] == [("broke", "imap")]
+
+
+def _run_task(services: Services, task: str, run_id: str) -> None:
+    since = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    if task == "preview":
+        run_preview(services, "sales", since)
+    planned = run_plan(services, "sales", run_id, since)
+    run_fetch(services, planned.lease, planned.slices[0])
 
 
 @pytest.mark.row("R136")

@@ -12,7 +12,6 @@ from mailcrm.match import decide_direction, read_auth_result
 from mailcrm.parse import parse_message
 from mailcrm.ports import MailReader
 from mailcrm.records import (
-    Direction,
     FetchedMessage,
     FolderSlice,
     Lease,
@@ -25,6 +24,7 @@ from mailcrm.records import (
 )
 from mailcrm.services.listing import unstable_note
 from mailcrm.services.round_trip import exclude_test_messages
+from mailcrm.services.sessions import open_session
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -80,9 +80,8 @@ def run_fetch(
     if not todo:
         return FetchResult()
     mailbox = services.registry.read_mailbox(lease.mailbox_id)
-    credential = services.credentials.read_credential(mailbox.id, Direction.IMAP)
     window = services.ledger.read_window(lease)
-    with services.servers.open_reader(mailbox, credential) as reader:
+    with open_session(services, mailbox) as reader:
         work = _Slice(services, lease, part, mailbox, window, reader)
         if _is_same_generation(work):
             _fetch_all(work, todo, progress)

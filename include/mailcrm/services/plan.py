@@ -18,6 +18,7 @@ from mailcrm.records import (
 )
 from mailcrm.services.checklist import require_checklist
 from mailcrm.services.listing import FolderListing, list_folder
+from mailcrm.services.sessions import open_session
 from mailcrm.services.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def run_plan(
     credential = services.credentials.read_credential(mailbox_id, Direction.IMAP)
     lease = services.ledger.take_lease(mailbox_id, run_id, window, services.clock.now())
     found = _Found()
-    with services.servers.open_reader(mailbox, credential) as reader:
+    with open_session(services, mailbox, credential) as reader:
         asked = folders or mailbox.folders
         _list_folders(services, lease, window, reader, asked, accept_vanished, found)
         counters = reader.bytes_received, reader.commands_sent

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from mailcrm.backfill import plan_unknown, resolve_folders
 from mailcrm.errors import FolderMissingError
 from mailcrm.ports import MailReader
-from mailcrm.records import Direction, LedgerEntry, Window
+from mailcrm.records import LedgerEntry, Window
 from mailcrm.services.plan import mailbox_window
 from mailcrm.services.searching import search_folder
+from mailcrm.services.sessions import open_session
 from mailcrm.services.wiring import Services
 
 
@@ -46,18 +47,18 @@ def run_preview(
     """
     mailbox = services.registry.read_mailbox(mailbox_id)
     window = mailbox_window(services, mailbox, since, until)
-    credential = services.credentials.read_credential(mailbox_id, Direction.IMAP)
-    with services.servers.open_reader(mailbox, credential) as reader:
+    with open_session(services, mailbox) as reader:
         names, missing = resolve_folders(folders or mailbox.folders, reader.list_folders())
         if missing:
             raise FolderMissingError(mailbox_id=mailbox_id, folder=missing[0])
-        found = tuple(_preview_folder(services, mailbox_id, window, reader, n) for n in names)
+        found = tuple(preview_folder(services, mailbox_id, window, reader, n) for n in names)
     return Preview(window, found)
 
 
-def _preview_folder(
+def preview_folder(
     services: Services, mailbox_id: str, window: Window, reader: MailReader, folder: str
 ) -> FolderPreview:
+    """One folder over an open connection; raises as `run_preview` does."""
     status = reader.examine(folder)
     generation = services.ledger.find_generation(mailbox_id, folder, status.uidvalidity or 0)
     messages = size_bytes = covered = 0

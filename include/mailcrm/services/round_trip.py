@@ -32,6 +32,7 @@ from mailcrm.records import (
     VerifyState,
 )
 from mailcrm.records.text import escape_text
+from mailcrm.services.sessions import keep_results, open_session
 from mailcrm.services.wiring import Services
 
 __all__ = ["exclude_test_messages", "round_trip_to_json", "run_round_trip"]
@@ -103,6 +104,8 @@ def _send(services: Services, mailbox: Mailbox, trip: RoundTrip) -> RoundTrip:
         return _finish(services, trip, RoundTripState.REFUSED, str(error.fields["reason"]))
     content = _compose(mailbox, trip, services.clock.now())
     result = services.servers.send_to_itself(mailbox, credential, content)
+    if result.is_credential_rejected:
+        keep_results(services, mailbox.id, {Direction.SMTP: result})
     is_open = result.stage == "content" and result.state is VerifyState.UNREACHABLE
     if result.state is VerifyState.OK or is_open:
         return _finish(services, trip, RoundTripState.SENT, None)
@@ -133,8 +136,7 @@ def _compose(mailbox: Mailbox, trip: RoundTrip, now: dt.datetime) -> bytes:
 def _await(services: Services, mailbox: Mailbox, trip: RoundTrip, wait_s: float) -> RoundTrip:
     end = services.clock.monotonic() + wait_s
     try:
-        credential = services.credentials.read_credential(mailbox.id, Direction.IMAP)
-        with services.servers.open_reader(mailbox, credential) as reader:
+        with open_session(services, mailbox) as reader:
             folders, _ = resolve_folders(("INBOX", *mailbox.folders), reader.list_folders())
             while True:
                 raw = _find(reader, folders, trip, services.clock.now())

@@ -1,6 +1,5 @@
 """`verify`: reading and sending are verified apart, side by side, with one login each at most."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,12 +14,11 @@ from mailcrm.errors import (
     ThrottledError,
 )
 from mailcrm.records import Credential, Direction, Mailbox, VerifyResult, VerifyState
-from mailcrm.services.notices import send_notices
+from mailcrm.services.sessions import keep_results
 from mailcrm.services.wiring import Services
 
 __all__ = ["direction_to_json", "raise_unless_ok", "raise_unless_usable", "run_verify", "to_json"]
 
-logger = logging.getLogger(__name__)
 _CREDENTIAL_ERRORS = {Direction.IMAP: ImapCredentialError, Direction.SMTP: SmtpCredentialError}
 # A passing problem is tried again within a minute; whoever names more asks us to wait.
 _THROTTLED_FROM_S = 61.0
@@ -56,23 +54,8 @@ def run_verify(
             results[direction] = _without_credential(mailbox, direction, error)
     results.update(_probe(services, mailbox, credentials))
     found = {direction: results[direction] for direction in asked}
-    _keep(services, mailbox_id, found)
+    keep_results(services, mailbox_id, found)
     return found
-
-
-def _keep(services: Services, mailbox_id: str, found: Mapping[Direction, VerifyResult]) -> None:
-    """Write the directions' health, and tell people of what changed."""
-    now = services.clock.now()
-    for direction, result in found.items():
-        services.registry.write_health(mailbox_id, result, now)
-        logger.info(
-            "credentials.direction_verified mailbox=%s direction=%s state=%s stage=%s",
-            mailbox_id,
-            direction.value,
-            result.state.value,
-            result.stage,
-        )
-    send_notices(services)
 
 
 def _probe(
