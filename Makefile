@@ -35,7 +35,7 @@ QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make pins" $(ARGS)
 
-.PHONY: help demo up test evidence evaluate check format pins venv clean
+.PHONY: help demo up test evidence evaluate bench check format pins venv clean
 
 help:  ## list the commands
 	@sed -n -E 's/^([a-z]+):.*  ## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ evidence: $(VENV)/.installed-dev  ## the long form of the fault tests; writes do
 
 evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/match-quality.md
 	@$(BIN)/python benchmarks/match_quality.py
+
+bench: $(VENV)/.installed-dev  ## time a sync beside others (N=20000 REPEATS=3 CASE=mixed; more: BENCH=--help)
+	@PYTHONPATH=tests $(BIN)/python benchmarks/sync.py --messages $(or $(N),2000) --repeats $(or $(REPEATS),1) \
+		$(if $(CASE),--case $(CASE)) $(BENCH)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))
