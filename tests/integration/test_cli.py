@@ -151,6 +151,16 @@ def test_date_that_is_none_names_the_option_and_the_form(call: Call) -> None:
     assert "YYYY-MM-DD" in message
 
 
+@pytest.mark.parametrize("command", ["run", "preview"])
+def test_date_before_all_mail_is_refused(migrated: Call, tmp_path: Path, command: str) -> None:
+    migrated("mailbox", "add", mailbox_file(tmp_path))
+    answer = migrated(command, "sales", "--since", "0001-01-01")
+    assert answer.code == 2
+    assert "before all mail" in answer.err
+    wrong = mailbox_file(tmp_path, backfill={"since": "0001-01-01"})
+    assert "backfill.since must be 1900-01-01 or later" in migrated("mailbox", "add", wrong).err
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["mailbox", "-h"]])
 def test_help_exits_0(call: Call, arguments: list[str]) -> None:
     answer = call(*arguments)
@@ -358,6 +368,27 @@ def test_verify_without_credentials_says_which_variable_is_missing(
         assert set(found) == DIRECTION_KEYS
         assert found["state"] == "misconfigured"
         assert f"AIRFLOW_CONN_MAILBOX_SALES_{direction.upper()}" in found["advice"]
+
+
+def test_verify_that_fails_says_so_in_one_line_on_stderr(
+    migrated: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_connections(monkeypatch)
+    migrated("mailbox", "add", mailbox_file(tmp_path))
+    for more in ((), ("--json",)):
+        answer = migrated("verify", "sales", *more)
+        assert answer.code == 1
+        (line,) = [line for line in answer.err.splitlines() if line.startswith("error: ")]
+        assert line.startswith("error: mailbox sales: imap unreachable at connect: Nothing listens")
+        assert "smtp unreachable at connect" in line
+    assert "error" not in answer.document
+
+
+def test_mailbox_add_of_an_address_that_is_connected_warns(migrated: Call, tmp_path: Path) -> None:
+    assert migrated("mailbox", "add", mailbox_file(tmp_path), "--json").document["warnings"] == []
+    answer = migrated("mailbox", "add", mailbox_file(tmp_path, id="sales_two"))
+    assert answer.code == 0
+    assert "Warning: sales@acme.example is connected as sales, too" in answer.out
 
 
 def test_verify_of_one_direction_leaves_the_other_null(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from mailcrm.adapters.addresses import check_address, check_host
+from mailcrm.records import EARLIEST_DAY
 
 __all__ = ["EntryModel"]
 
@@ -73,9 +74,12 @@ def _parse_date(value: object) -> object:
         return None
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
-            return dt.date.fromisoformat(value)
+            day = dt.date.fromisoformat(value)
         except ValueError as error:
             raise ValueError(f"is not a date: {error}") from None
+        if day < EARLIEST_DAY:
+            raise ValueError(f"must be {EARLIEST_DAY} or later")
+        return day
     raise ValueError("must be a date, YYYY-MM-DD")
 
 

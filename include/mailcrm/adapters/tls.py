@@ -5,12 +5,12 @@ entry may add trust (`tls.ca_file`) or narrow it (`tls.pin_sha256`), never drop 
 """
 
 import hashlib
-import ipaddress
 import socket
 import ssl
 from pathlib import Path
 from typing import Final
 
+from mailcrm.credentials import is_loopback
 from mailcrm.errors import SettingsError
 from mailcrm.records import TlsPolicy
 
@@ -108,21 +108,6 @@ def tls_symptom(error: Exception) -> str:
             return "closed"
         return _REASON_SYMPTOMS.get(getattr(error, "reason", None) or "", "tls_failed")
     return "closed" if isinstance(error, OSError) else "tls_failed"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the registry may send a password there without TLS: localhost, 127/8 or ::1.
-
-    No name is resolved. `peer_is_loopback` checks where the connection really went.
-    """
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def peer_is_loopback(sock: socket.socket) -> bool:

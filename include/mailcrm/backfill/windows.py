@@ -3,7 +3,7 @@
 import datetime as dt
 
 from mailcrm.errors import SettingsError
-from mailcrm.records import Backfill, SearchCriteria, Window
+from mailcrm.records import EARLIEST_DAY, Backfill, SearchCriteria, Window
 
 _DAY = dt.timedelta(days=1)
 
@@ -34,12 +34,15 @@ def plan_window(
         The half-open window.
 
     Raises:
-        SettingsError: the window is empty.
+        SettingsError: the window is empty, or begins before EARLIEST_DAY.
     """
     if since is None:
         since = utc_midnight(backfill.since or connected_at)
         if backfill.since is None:
             since -= dt.timedelta(days=backfill.days)
+    if since.date() < EARLIEST_DAY:
+        problem = f"since ({since.date().isoformat()}) must be {EARLIEST_DAY} or later"
+        raise SettingsError(where="window", problem=problem)
     if until is not None and since >= until:
         raise SettingsError(
             where="window",

@@ -28,20 +28,25 @@ def add(
     as_json: AsJson = False,
 ) -> Reply:
     """Connect a mailbox, or change it: checks the file and stores it; no server is asked."""
-    from mailcrm.services.registry import add_mailbox
+    from mailcrm.services.registry import add_mailbox, find_twins
     from mailcrm.services.wiring import open_services
 
     with open_services() as services:
         entry, change = add_mailbox(services, path, _user())
+        twins = find_twins(services, entry.mailbox_id, entry.address)
     name = entry.mailbox_id
     text = (
         f"Mailbox {name} ({entry.address}): {change}.\n"
         f"Next: store its username and password in the connections mailbox_{name}_imap and "
         f"mailbox_{name}_smtp, then: mailcrm verify {name}"
     )
-    return Reply(
-        {"mailbox": name, "change": change, **_fields(entry)}, lambda console: console.print(text)
-    )
+    warnings = [
+        f"{entry.address} is connected as {twin}, too: both read the same mail, and log in twice"
+        for twin in twins
+    ]
+    text = "\n".join([text, *(f"Warning: {warning}." for warning in warnings)])
+    document = {"mailbox": name, "change": change, **_fields(entry), "warnings": warnings}
+    return Reply(document, lambda console: console.print(text))
 
 
 @app.command("list")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mailcrm.records import EARLIEST_DAY
+
 __all__ = ["AsJson", "MailboxId", "Since", "Until", "check_window", "parse_date"]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -15,13 +17,16 @@ def parse_date(text: str) -> dt.datetime:
     """`YYYY-MM-DD` as the UTC midnight that begins the day.
 
     Raises:
-        typer.BadParameter: the text is no such date.
+        typer.BadParameter: the text is no such date, or one before all mail.
     """
     if _DATE.fullmatch(text):
         try:
-            return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), tzinfo=dt.UTC)
+            day = dt.date.fromisoformat(text)
         except ValueError as error:
             raise typer.BadParameter(f"{text} is not a date: {error}") from None
+        if day < EARLIEST_DAY:
+            raise typer.BadParameter(f"{text} is before all mail: begin at {EARLIEST_DAY} or later")
+        return dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
     raise typer.BadParameter(f"{text[:40]!r} is not a date: write it as YYYY-MM-DD (UTC)")
 
 

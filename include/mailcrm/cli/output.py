@@ -40,13 +40,15 @@ class Reply:
     """A command's result: the document for `--json`, and how to show it to a person.
 
     `failure` is an error that came with the result: it is printed beside it, and the exit code is
-    1 then even where `exit_code` says 0.
+    1 then even where `exit_code` says 0. `complaint` is one line for stderr where the document
+    itself says what failed.
     """
 
     document: Mapping[str, object]
     show: Callable[["Console"], None]
     exit_code: int = EXIT_FINE
     failure: MailcrmError | None = None
+    complaint: str | None = None
 
 
 @dataclass(slots=True)
@@ -120,11 +122,12 @@ def _end_reply(reply: Reply, session: Session, stdout: TextIO) -> int:
         document["error"] = _error(type(reply.failure).__name__, str(reply.failure))
     if session.as_json:
         _write_json(document, stdout)
-        return code
-    reply.show(_console(stdout))
-    if reply.failure is not None:
+    else:
+        reply.show(_console(stdout))
+    failure = None if reply.failure is None or session.as_json else str(reply.failure)
+    if complaint := failure or reply.complaint:
         stdout.flush()
-        _write_error(str(reply.failure))
+        _write_error(complaint)
     return code
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mailcrm.cli.output import EXIT_FAILED, EXIT_FINE, Reply
-from mailcrm.cli.sync import verification_fields
+from mailcrm.cli.sync import complain, verification_fields
 from mailcrm.records import Direction
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def rotation_reply(mailbox_id: str, rotation: "Rotation") -> Reply:
         show_verification(console, document)
         console.print(_outcome(mailbox_id, rotation))
 
-    return Reply(document, show, EXIT_FINE if rotation.is_accepted else EXIT_FAILED)
+    if rotation.is_accepted:
+        return Reply(document, show, EXIT_FINE)
+    complaint = complain(mailbox_id, rotation.results.values())
+    return Reply(document, show, EXIT_FAILED, complaint=complaint)
 
 
 def _outcome(mailbox_id: str, rotation: "Rotation") -> str:

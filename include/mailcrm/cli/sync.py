@@ -9,9 +9,11 @@ from mailcrm.cli.options import AsJson, MailboxId, Since, Until, check_window
 from mailcrm.cli.output import EXIT_FAILED, EXIT_FINE, Reply, know, wants_json
 
 if TYPE_CHECKING:
-    from mailcrm.records import VerifyResult
+    from collections.abc import Iterable
 
-__all__ = ["add_commands", "verification_fields"]
+    from mailcrm.records import RoundTrip, VerifyResult
+
+__all__ = ["add_commands", "complain", "verification_fields"]
 
 Folders = Annotated[
     list[str] | None,
@@ -69,7 +71,24 @@ def verify(
         document,
         lambda console: show_verification(console, document),
         EXIT_FINE if is_fine else EXIT_FAILED,
+        complaint=None if is_fine else complain(mailbox_id, found.values(), trip),
     )
+
+
+def complain(
+    mailbox_id: str, found: "Iterable[VerifyResult]", trip: "RoundTrip | None" = None
+) -> str:
+    """One line that says which direction failed, where, and what to do."""
+    from mailcrm.records import VerifyState
+
+    parts = [
+        f"{result.direction.value} {result.state.value} at {result.stage}: {result.advice or ''}"
+        for result in found
+        if result.state is not VerifyState.OK
+    ]
+    if not parts and trip is not None:
+        parts = [f"round trip {trip.state.value}: {trip.detail or ''}"]
+    return f"mailbox {mailbox_id}: {' '.join(parts)}".strip()
 
 
 def verification_fields(result: "VerifyResult | None") -> dict[str, object] | None:

@@ -4,7 +4,7 @@ from mailcrm.credentials.answers import REJECTIONS, Answer, AnswerKind, RetryPla
 from mailcrm.credentials.autoconfig import parse_autoconfig
 from mailcrm.credentials.classify import classify_answer
 from mailcrm.credentials.health import BROKEN_AFTER, decide_event, decide_health
-from mailcrm.credentials.hosts import MAIL_PORTS, TOKEN_HOSTS, choose_safe_addresses
+from mailcrm.credentials.hosts import MAIL_PORTS, TOKEN_HOSTS, choose_safe_addresses, is_loopback
 from mailcrm.credentials.identity import ArrivedIdentity, compare_identity
 from mailcrm.credentials.providers import (
     Proposal,
@@ -36,6 +36,7 @@ __all__ = [
     "decide_health",
     "find_provider",
     "find_provider_of_host",
+    "is_loopback",
     "parse_autoconfig",
     "propose_ownership",
     "propose_settings",

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-__all__ = ["MAIL_PORTS", "TOKEN_HOSTS", "choose_safe_addresses"]
+__all__ = ["MAIL_PORTS", "TOKEN_HOSTS", "choose_safe_addresses", "is_loopback"]
 
 MAIL_PORTS = frozenset({25, 143, 465, 587, 993, 2525})
 # Token endpoints of the providers that take XOAUTH2, as their OAuth pages name them.
@@ -44,6 +44,21 @@ def choose_safe_addresses(
     if name in allowed_hosts:
         return tuple(addresses)
     return tuple(addresses) if all(_is_global(one) for one in addresses) else ()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the registry may send a password there without TLS: localhost, 127/8 or ::1.
+
+    No name is resolved; who connects has to check where the connection really went.
+    """
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 def _is_global(text: str) -> bool:

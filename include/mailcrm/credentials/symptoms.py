@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailcrm.credentials.answers import RetryPlan
+from mailcrm.credentials.hosts import is_loopback
 from mailcrm.records import Direction, Encryption, Endpoint, VerifyState
 
 __all__ = ["Diagnosis", "classify_symptom"]
@@ -30,6 +31,11 @@ class Diagnosis:
         """Seconds until the next try."""
         return self.retry.wait_s
 
+
+_NO_STARTTLS_HERE = (
+    "{host} does not offer STARTTLS on port {port}, so no password was sent: set {d}.encryption to "
+    "none, which a server on this machine may have, or switch TLS on in the server."
+)
 
 # {d} is the direction, {host} and {port} the endpoint.
 _SYMPTOMS: dict[str, tuple[VerifyState, RetryPlan, str]] = {
@@ -249,6 +255,8 @@ def classify_symptom(
     if symptom == "silent":
         return _explain_silence(direction, endpoint)
     state, retry, advice = _SYMPTOMS.get(symptom, _SYMPTOMS["broken"])
+    if symptom == "starttls_missing" and is_loopback(endpoint.host):
+        advice = _NO_STARTTLS_HERE
     text = advice.format(
         d=direction.value,
         D=direction.value.upper(),
@@ -262,6 +270,11 @@ def classify_symptom(
 
 def _explain_plaintext(direction: Direction, endpoint: Endpoint) -> str:
     name, tls_port = direction.value, _TLS_PORTS[direction]
+    if is_loopback(endpoint.host):
+        return (
+            f"Port {endpoint.port} speaks plain text first: set {name}.encryption to starttls "
+            "where the server offers it, else to none, which a server on this machine may have."
+        )
     return (
         f"Port {endpoint.port} speaks plain text first: set {name}.encryption to starttls, or "
         f"{name}.port to {tls_port} for tls."

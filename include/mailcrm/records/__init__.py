@@ -58,6 +58,7 @@ from mailcrm.records.staging import (
 )
 from mailcrm.records.sync import (
     COUNT_NAMES,
+    EARLIEST_DAY,
     Certificate,
     FetchedMessage,
     FolderCertificate,
@@ -75,6 +76,7 @@ from mailcrm.records.sync import (
 
 __all__ = [
     "COUNT_NAMES",
+    "EARLIEST_DAY",
     "Approval",
     "Attachment",
     "AuthKind",

@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+# No mail is older; what servers make up for broken dates is mostly 1904, 1969 or 1970.
+EARLIEST_DAY = dt.date(1900, 1, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

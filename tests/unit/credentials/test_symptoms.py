@@ -37,3 +37,12 @@ def test_symptom_silence_on_the_tls_port_is_a_wrong_setting() -> None:
     assert diagnosis.state is VerifyState.MISCONFIGURED
     assert "smtp.encryption to tls" in diagnosis.advice
     assert diagnosis.retry_after_s is None
+
+
+@pytest.mark.parametrize("symptom", ["plaintext_port", "starttls_missing"])
+def test_symptom_of_a_plain_server_on_this_machine_does_not_lead_in_a_circle(symptom: str) -> None:
+    for encryption in (Encryption.TLS, Encryption.STARTTLS):
+        endpoint = Endpoint("127.0.0.1", 3143, encryption)
+        advice = classify_symptom(Direction.IMAP, endpoint, symptom).advice
+        assert "none, which a server on this machine may have" in advice
+        assert "993" not in advice
