@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from mailcrm.errors import CredentialError, ImapCredentialError, SmtpCredentialError
 from mailcrm.records import Credential, Direction, TokenRefresh
 
-__all__ = ["AirflowCredentials"]
+__all__ = ["AirflowCredentials", "read_refresh"]
 
 _ERRORS: dict[Direction, type[ImapCredentialError] | type[SmtpCredentialError]] = {
     Direction.IMAP: ImapCredentialError,
@@ -37,7 +37,7 @@ class AirflowCredentials:
             raise _missing(
                 mailbox_id, direction, f"there is no Airflow Connection {conn_id}"
             ) from None
-        refresh = _refresh(connection.extra_dejson)
+        refresh = read_refresh(connection.extra_dejson)
         for name in ("login", "password"):
             if not getattr(connection, name) and not (name == "password" and refresh):
                 reason = f"the Airflow Connection {conn_id} has no {name}"
@@ -55,7 +55,7 @@ class AirflowCredentials:
         return f"set login and password of the Airflow Connection {_name(mailbox_id, direction)}"
 
 
-def _refresh(extra: Mapping[str, Any]) -> TokenRefresh | None:
+def read_refresh(extra: Mapping[str, Any]) -> TokenRefresh | None:
     """How to renew a token, where the Connection's extra says so."""
     names = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
     found = {name: str(extra[name]) for name in names if extra.get(name)}

@@ -16,11 +16,13 @@ _VERBS: Final = frozenset(
         "EXAMINE",
         "FETCH",
         "ID",
+        "IDLE",
         "LIST",
         "LOGIN",
         "LOGOUT",
         "NOOP",
         "STARTTLS",
+        "STATUS",
         "UID",
     }
 )
