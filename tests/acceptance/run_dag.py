@@ -1,6 +1,7 @@
 """Runs mailbox DAGs with `dag.test()` in a process of its own and prints every task's end.
 
-stdin: a JSON list of {"dag_id", "conf"}; stdout ends in a JSON list of {"state", "tasks"}.
+stdin: a JSON list of {"dag_id", "conf"}, with "logical_date" (ISO) for a run whose id shall be
+known: the same again is a retry of that run. stdout ends in a JSON list of {"state", "tasks"}.
 """
 
 import datetime as dt
@@ -11,13 +12,18 @@ from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
 
 
-def run(bag: DagBag, dag_id: str, conf: dict[str, object]) -> dict[str, object]:
+def run(
+    bag: DagBag, dag_id: str, conf: dict[str, object], logical_date: str | None = None
+) -> dict[str, object]:
     """One run of one DAG, to its end; retries come at once."""
     dag = bag.dags[dag_id]
     dag.deadline = None  # `dag.test()` cannot store one (Airflow 3.3.2)
     for task in dag.tasks:
         task.retry_delay = dt.timedelta(0)
-    done = dag.test(run_conf=conf)
+    moment = None if logical_date is None else dt.datetime.fromisoformat(logical_date)
+    # The id of a run is made of the moment that it runs after.
+    known = {} if moment is None else {"logical_date": moment, "run_after": moment}
+    done = dag.test(run_conf=conf, **known)
     tasks: dict[str, list[str]] = {}
     labels = []
     for instance in done.get_task_instances():
@@ -41,7 +47,7 @@ def main() -> None:
     bundle.refresh()
     # Parsed anew for each run, as in a real task: a run's params stay in the DAG object.
     results = [
-        run(DagBag(bundle.path, bundle_name=bundle.name), wanted["dag_id"], wanted["conf"])
+        run(DagBag(bundle.path, bundle_name=bundle.name), **wanted)
         for wanted in json.load(sys.stdin)
     ]
     sys.stdout.write("\n@@" + json.dumps(results))

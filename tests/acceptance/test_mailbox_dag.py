@@ -72,6 +72,7 @@ def test_dag_run_twice_publishes_once_then_skips_everything_after_plan(
     assert second["state"] == "success"
     assert count(home.database, "crm_messages") == 12
     assert dovecot_user.flags() == before
+    assert smtp_sink.messages == []
     assert PASSWORD not in home.log
     assert smtp_sink.password not in home.log
 
