@@ -1,10 +1,11 @@
 """Port towards what is stored, for people to look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from mailcrm.ports.history import History
 from mailcrm.records.metrics import MailboxMeasures
+from mailcrm.records.quarantine_view import HeldCount, HeldLine, HeldView
 from mailcrm.records.report import RunPage
 
 
@@ -28,6 +29,24 @@ class Overview(History, Protocol):
 
         Raises:
             SettingsError: there is none of that number.
+        """
+        ...
+
+    def page_quarantine(
+        self, mailbox_ids: Collection[str], rule: str | None, below: int | None, limit: int
+    ) -> Sequence[HeldLine]:
+        """At most `limit` held messages, latest first; only numbers below `below` if given."""
+        ...
+
+    def count_held(self, mailbox_ids: Collection[str]) -> Sequence[HeldCount]:
+        """Held messages by mailbox and rule, the most first."""
+        ...
+
+    def view_quarantined(
+        self, quarantine_id: int, source_bytes: int
+    ) -> tuple[HeldView, bytes] | None:
+        """One message of any state with the first bytes of its source, not yet parsed into the
+        view; None where there is none of that number.
         """
         ...
 

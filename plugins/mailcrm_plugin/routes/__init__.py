@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mailcrm_plugin.routes import files, mailboxes
+from mailcrm_plugin.routes import files, mailboxes, quarantine
 
 __all__ = ["ROUTERS"]
 
-ROUTERS: tuple[APIRouter, ...] = (files.router, mailboxes.router)
+ROUTERS: tuple[APIRouter, ...] = (files.router, mailboxes.router, quarantine.router)

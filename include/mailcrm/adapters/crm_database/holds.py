@@ -1,11 +1,13 @@
 """What is held back: batches that the gate stopped, and messages in quarantine."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from mailcrm.adapters.crm_database.schema import staged_messages, sync_quarantine, sync_runs
 from mailcrm.errors import SettingsError
+from mailcrm.records.quarantine_view import HeldCount, HeldLine, HeldView
 
 _SHOWN = [column for column in sync_quarantine.c if column.name != "raw"]
 
@@ -63,6 +65,80 @@ def read_quarantine(connection: Connection, quarantine_id: int) -> dict[str, Any
         problem = "no such message in quarantine: mailcrm quarantine list shows them"
         raise SettingsError(where=f"quarantine {quarantine_id}", problem=problem)
     return _shown(dict(found))
+
+
+def page_quarantine(
+    connection: Connection,
+    mailbox_ids: Collection[str],
+    rule: str | None,
+    below: int | None,
+    limit: int,
+) -> Sequence[HeldLine]:
+    """Held messages of these mailboxes, latest first, numbered below `below`."""
+    table = sync_quarantine
+    statement = _lines().where(table.c.state == "held", table.c.mailbox_id.in_(mailbox_ids))
+    if rule is not None:
+        statement = statement.where(table.c.rule == rule)
+    if below is not None:
+        statement = statement.where(table.c.quarantine_id < below)
+    statement = statement.order_by(table.c.quarantine_id.desc()).limit(limit)
+    return [HeldLine(*row) for row in connection.execute(statement)]
+
+
+def count_held(connection: Connection, mailbox_ids: Collection[str]) -> Sequence[HeldCount]:
+    """Held messages by mailbox and rule, the most first."""
+    table = sync_quarantine
+    number = func.count()
+    statement = (
+        select(table.c.mailbox_id, table.c.rule, number)
+        .where(table.c.state == "held", table.c.mailbox_id.in_(mailbox_ids))
+        .group_by(table.c.mailbox_id, table.c.rule)
+        .order_by(number.desc(), table.c.mailbox_id, table.c.rule)
+    )
+    return [HeldCount(*row) for row in connection.execute(statement)]
+
+
+def view_quarantined(
+    connection: Connection, quarantine_id: int, source_bytes: int
+) -> tuple[HeldView, bytes] | None:
+    """One message of any state with the beginning of its bytes; None where there is none."""
+    table = sync_quarantine
+    columns = (
+        table.c.state,
+        table.c.uidvalidity,
+        table.c.batch_id,
+        table.c.parser_version,
+        table.c.rules_version,
+        table.c.discarded_by,
+        table.c.discarded_at,
+        table.c.discard_reason,
+    )
+    beginning = func.substr(table.c.raw, 1, source_bytes, type_=table.c.raw.type)
+    statement = _lines().add_columns(*columns, beginning)
+    found = connection.execute(statement.where(table.c.quarantine_id == quarantine_id)).first()
+    if found is None:
+        return None
+    *shown, raw = found
+    size = len(_LINE)
+    return HeldView(HeldLine(*shown[:size]), *shown[size:]), bytes(raw or b"")
+
+
+_LINE = (
+    sync_quarantine.c.quarantine_id,
+    sync_quarantine.c.mailbox_id,
+    sync_quarantine.c.folder,
+    sync_quarantine.c.uid,
+    sync_quarantine.c.rule,
+    sync_quarantine.c.reason,
+    sync_quarantine.c.attempts,
+    sync_quarantine.c.internaldate,
+    sync_quarantine.c.created_at,
+    func.length(sync_quarantine.c.raw),
+)
+
+
+def _lines() -> Select[Any]:
+    return select(*_LINE)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

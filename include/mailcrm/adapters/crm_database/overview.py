@@ -1,6 +1,6 @@
 """Read-only looks at what is stored, for `status`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -8,9 +8,12 @@ from sqlalchemy import Connection, func, select
 from mailcrm.adapters.crm_database.engine import reading
 from mailcrm.adapters.crm_database.history import HistoryTables
 from mailcrm.adapters.crm_database.holds import (
+    count_held,
     list_held_batches,
     list_quarantine,
+    page_quarantine,
     read_quarantine,
+    view_quarantined,
 )
 from mailcrm.adapters.crm_database.measures import read_health, read_measures
 from mailcrm.adapters.crm_database.run_pages import read_run_page
@@ -24,6 +27,7 @@ from mailcrm.adapters.crm_database.schema import (
     sync_quarantine,
 )
 from mailcrm.records.metrics import MailboxMeasures
+from mailcrm.records.quarantine_view import HeldCount, HeldLine, HeldView
 from mailcrm.records.report import RunPage
 
 
@@ -55,6 +59,25 @@ class OverviewTables(HistoryTables):
         """See `ports.Overview`."""
         with reading(self._engine) as connection:
             return read_quarantine(connection, quarantine_id)
+
+    def page_quarantine(
+        self, mailbox_ids: Collection[str], rule: str | None, below: int | None, limit: int
+    ) -> Sequence[HeldLine]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return page_quarantine(connection, mailbox_ids, rule, below, limit)
+
+    def count_held(self, mailbox_ids: Collection[str]) -> Sequence[HeldCount]:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return count_held(connection, mailbox_ids)
+
+    def view_quarantined(
+        self, quarantine_id: int, source_bytes: int
+    ) -> tuple[HeldView, bytes] | None:
+        """See `ports.Overview`."""
+        with reading(self._engine) as connection:
+            return view_quarantined(connection, quarantine_id, source_bytes)
 
     def read_measures(self, mailbox_id: str) -> MailboxMeasures:
         """See `ports.Overview`."""
