@@ -22,6 +22,7 @@ from fastapi import Depends, HTTPException, Request
 
 from mailcrm.errors import UnknownMailboxError
 from mailcrm.records import Mailbox
+from mailcrm.records.registry import RegistryEntry
 from mailcrm_plugin.state import services
 
 __all__ = [
@@ -67,6 +68,11 @@ class Person:
     def sees(self, mailbox_id: str, role: Role = Role.VIEWER) -> bool:
         """Whether they have at least this role on a mailbox, by its id."""
         return self.role_on(mailbox_id, owner_team(mailbox_id)) >= role
+
+    def sees_entry(self, entry: RegistryEntry) -> bool:
+        """Whether they may see a mailbox, by its entry: for lists of many."""
+        team = _team_of(entry.mailbox) if entry.mailbox is not None else None
+        return self.role_on(entry.mailbox_id, team) >= Role.VIEWER
 
     def check(self, mailbox_id: str, role: Role = Role.VIEWER) -> None:
         """Refuse unless they have the role on a mailbox.

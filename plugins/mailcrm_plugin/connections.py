@@ -1,5 +1,6 @@
 """Credentials in Airflow's Connections, as the API server reads and writes them."""
 
+import json
 from typing import Any
 
 from airflow.configuration import ensure_secrets_loaded
@@ -58,6 +59,7 @@ class AirflowConnections:
                     session.add(row)
                 row.login = credential.username
                 row.set_password(credential.password)
+                row.set_extra(_write_extra(row.extra_dejson, credential.refresh))
         except Exception as error:  # its text may hold what was to be written
             problem = f"could not be written ({type(error).__name__})"
             raise SettingsError(where=f"Airflow Connection {conn_id}", problem=problem) from None
@@ -84,6 +86,14 @@ def _is_held_elsewhere(conn_id: str) -> bool:
     backends: list[Any] = list(ensure_secrets_loaded())
     others = [one for one in backends if not isinstance(one, MetastoreBackend)]
     return any(one.get_connection(conn_id) is not None for one in others)
+
+
+def _write_extra(known: dict[str, Any], refresh: TokenRefresh | None) -> str:
+    """The Connection's extra with how to renew a token, or without."""
+    others = {name: value for name, value in known.items() if name not in _REFRESH}
+    if refresh is not None:
+        others |= {name: getattr(refresh, name) for name in _REFRESH if getattr(refresh, name)}
+    return json.dumps(others)
 
 
 def _refresh(extra: dict[str, Any]) -> TokenRefresh | None:

@@ -5,7 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CoverageBar", "HealthLook", "coverage_bar", "health_look", "run_tone", "sums"]
+from mailcrm.records.pages import RunLine
+
+__all__ = [
+    "CoverageBar",
+    "FolderLook",
+    "HealthLook",
+    "RunLook",
+    "coverage_bar",
+    "coverage_bars",
+    "folder_looks",
+    "health_look",
+    "run_look",
+    "run_tone",
+    "sums",
+    "totals_of",
+]
 
 DAY = dt.timedelta(days=1)
 _HEALTH = {
@@ -58,6 +73,27 @@ class CoverageBar:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunLook:
+    """One run in a list; `parts` are its sums, to be drawn."""
+
+    run: RunLine
+    tone: str
+    parts: list[tuple[str, int, str]]
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLook:
+    """One line of a certificate."""
+
+    folder: str
+    generation: int
+    listed: int
+    parts: list[tuple[str, int, str]]
+    is_balanced: bool
+
+
 def health_look(health: Mapping[str, Any] | None) -> HealthLook:
     """How a direction is shown; None was never verified."""
     if not health:
@@ -76,12 +112,13 @@ def health_look(health: Mapping[str, Any] | None) -> HealthLook:
 
 
 def coverage_bar(
-    folder: str, intervals: Sequence[tuple[dt.datetime, dt.datetime]], now: dt.datetime
+    folder: str,
+    intervals: Sequence[tuple[dt.datetime, dt.datetime]],
+    now: dt.datetime,
+    first: dt.datetime,
 ) -> CoverageBar:
-    """What was read in full, from a day before the first interval until now."""
-    if not intervals:
-        return CoverageBar(folder, (), "nothing read yet")
-    start = min(since for since, _ in intervals) - DAY
+    """What was read in full, on an axis from a day before `first` until now."""
+    start = first - DAY
     end = max(now, *(until for _, until in intervals))
     whole = (end - start).total_seconds()
     pieces = tuple(
@@ -95,6 +132,44 @@ def coverage_bar(
     gaps = f", {holes} gap{'s' if holes > 1 else ''}" if holes else ""
     label = f"{intervals[0][0]:%Y-%m-%d} to {intervals[-1][1]:%Y-%m-%d}{gaps}"
     return CoverageBar(folder, pieces, label)
+
+
+def coverage_bars(
+    coverage: Sequence[tuple[str, dt.datetime, dt.datetime]], now: dt.datetime
+) -> tuple[CoverageBar, ...]:
+    """A bar for each folder, all on the same axis."""
+    folders: dict[str, list[tuple[dt.datetime, dt.datetime]]] = {}
+    for folder, since, until in coverage:
+        folders.setdefault(folder, []).append((since, until))
+    first = min((since for _, since, _ in coverage), default=now)
+    return tuple(coverage_bar(name, spans, now, first) for name, spans in folders.items())
+
+
+def run_look(run: RunLine) -> RunLook:
+    """How a run is shown in a list."""
+    ended = run.finished_at
+    seconds = (ended - run.started_at).total_seconds() if ended else None
+    return RunLook(run, run_tone(run.state), sums(run.totals), seconds)
+
+
+def folder_looks(folders: Sequence[Mapping[str, Any]]) -> list[FolderLook]:
+    """The lines of a certificate."""
+    return [
+        FolderLook(
+            folder=str(row["folder"]),
+            generation=int(row["generation"]),
+            listed=int(row["listed"]),
+            parts=sums(row),
+            is_balanced=bool(row["balanced"]),
+        )
+        for row in folders
+    ]
+
+
+def totals_of(folders: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """A certificate's sums over its folders."""
+    names = ("listed", *(name for name, _ in _ENDS))
+    return {name: sum(int(row.get(name) or 0) for row in folders) for name in names}
 
 
 def run_tone(state: str) -> str:

@@ -39,6 +39,7 @@ class AirflowPages:
 
     home: Path
     port: int
+    allowed_hosts: tuple[str, ...] = ()
     children: dict[str, ChildProcess] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -92,12 +93,12 @@ class AirflowPages:
         airflow = self.home / "airflow"
         return clean | {
             **FIXED_SETTINGS,
-            "PYTHONPATH": f"{ROOT / 'include'}",
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT / "dags")]),
             "NO_PROXY": "localhost,127.0.0.1",
             "no_proxy": "localhost,127.0.0.1",
             "MAILCRM_HOME": str(self.home),
             "MAILCRM_DATABASE_URL": f"sqlite:///{self.home / 'mailcrm.db'}",
-            "MAILCRM_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "MAILCRM_ALLOWED_HOSTS": ",".join(self.allowed_hosts),
             "AIRFLOW_HOME": str(airflow),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -114,6 +115,7 @@ class AirflowPages:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__SECRET_KEY": "pages-test-" * 4,
             "AIRFLOW__API_AUTH__JWT_SECRET": "pages-test-" * 8,
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(airflow / "bundles"),
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
         }
 
@@ -123,9 +125,9 @@ class AirflowPages:
 
 
 @contextlib.contextmanager
-def run_airflow_pages(home: Path) -> Iterator[AirflowPages]:
-    """Migrate both databases and start the API server."""
-    found = AirflowPages(home, free_port())
+def run_airflow_pages(home: Path, allowed_hosts: tuple[str, ...] = ()) -> Iterator[AirflowPages]:
+    """Migrate both databases and start the API server; `allowed_hosts` may be typed on pages."""
+    found = AirflowPages(home, free_port(), allowed_hosts)
     (home / "airflow").mkdir()
     passwords = dict.fromkeys(USERS, PASSWORD)
     (home / "airflow" / "passwords.json").write_text(json.dumps(passwords))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.mailbox_pages import MailboxPageTables
 from mailcrm.adapters.crm_database.migrate import check_schema
 from mailcrm.adapters.crm_database.trail import TrailTables
 from mailcrm.ports import Clock
+from mailcrm.ports.pages import MailboxPages
 from mailcrm.ports.trail import Trail
 from mailcrm.settings import Settings, load_settings
 
@@ -22,6 +24,7 @@ class PageServices:
     settings: Settings
     clock: Clock
     trail: Trail
+    mailboxes: MailboxPages
 
 
 @contextlib.contextmanager
@@ -35,6 +38,11 @@ def open_page_services(settings: Settings | None = None) -> Iterator[PageService
     engine = make_engine(settings.database())
     try:
         check_schema(engine)
-        yield PageServices(settings=settings, clock=SystemClock(), trail=TrailTables(engine))
+        yield PageServices(
+            settings=settings,
+            clock=SystemClock(),
+            trail=TrailTables(engine),
+            mailboxes=MailboxPageTables(engine),
+        )
     finally:
         engine.dispose()

@@ -2,8 +2,16 @@
 
 from fastapi import APIRouter
 
-from mailcrm_plugin.routes import files, mailboxes, quarantine
+from mailcrm_plugin.routes import connect, files, mailbox, mailboxes, quarantine, runs, widen
 
 __all__ = ["ROUTERS"]
 
-ROUTERS: tuple[APIRouter, ...] = (files.router, mailboxes.router, quarantine.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    files.router,
+    connect.router,
+    mailboxes.router,
+    mailbox.router,
+    widen.router,
+    runs.router,
+    quarantine.router,
+)

@@ -1,24 +1,33 @@
 """The list of mailboxes, and the way from a DAG to its mailbox."""
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mailcrm.records.pages import MailboxCard
 from mailcrm.records.registry import RegistryEntry
-from mailcrm.services.status import read_status
 from mailcrm_plugin.access import Viewer
 from mailcrm_plugin.dags import DAG_PREFIX, DagFacts, read_dags
-from mailcrm_plugin.looks import CoverageBar, HealthLook, coverage_bar, health_look, run_tone
+from mailcrm_plugin.looks import (
+    CoverageBar,
+    HealthLook,
+    RunLook,
+    coverage_bars,
+    health_look,
+    run_look,
+)
+from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
 from mailcrm_plugin.paths import ROOT, mailbox_path
 from mailcrm_plugin.rendering import page
-from mailcrm_plugin.state import services
+from mailcrm_plugin.state import page_services, services
 
 __all__ = ["router"]
 
 router = APIRouter()
+SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,7 @@ class MailboxRow:
     imap: HealthLook
     smtp: HealthLook
     coverage: tuple[CoverageBar, ...]
-    last_run: dict[str, Any] | None
-    last_run_tone: str
+    last_run: RunLook | None
     open_reviews: int
     quarantined: int
     next_run: dt.datetime | None
@@ -42,12 +50,25 @@ class MailboxRow:
 
 
 @router.get("/mailboxes")
-def list_mailboxes(request: Request, person: Viewer) -> HTMLResponse:
-    """Every mailbox that the person may see."""
-    found = [e for e in services().registry.list_entries() if person.sees(e.mailbox_id)]
-    dags = read_dags(entry.mailbox_id for entry in found)
-    rows = [_row(entry, dags.get(entry.mailbox_id)) for entry in found]
-    return page(request, person, "mailboxes.html", rows=rows)
+def list_mailboxes(request: Request, person: Viewer, after: str | None = None) -> HTMLResponse:
+    """The mailboxes that the person may see, by id."""
+    cursor = read_cursor(after, 1)
+    begins = str(cursor[0]) if cursor else ""
+    entries = [e for e in services().registry.list_entries() if e.mailbox_id > begins]
+    mine = itertools.islice(filter(person.sees_entry, entries), SHOWN + 1)
+    found = cut_page(list(mine), SHOWN, lambda entry: write_cursor(entry.mailbox_id))
+    ids = [entry.mailbox_id for entry in found.rows]
+    cards, dags = page_services().mailboxes.read_cards(ids), read_dags(ids)
+    now = services().clock.now()
+    rows = [_row(e, cards[e.mailbox_id], dags.get(e.mailbox_id), now) for e in found.rows]
+    return page(
+        request,
+        person,
+        "mailboxes.html",
+        rows=rows,
+        next_cursor=found.next_cursor,
+        is_first_page=after is None,
+    )
 
 
 @router.get("/")
@@ -73,13 +94,10 @@ def next_run_word(dag: DagFacts | None, has_schedule: bool) -> str:
     return "soon" if has_schedule else "by hand only"
 
 
-def _row(entry: RegistryEntry, dag: DagFacts | None) -> MailboxRow:
-    now = services().clock.now()
-    status = read_status(services(), entry.mailbox_id)["mailboxes"][0]
-    folders: dict[str, list[tuple[dt.datetime, dt.datetime]]] = {}
-    for interval in status["coverage"]:
-        folders.setdefault(interval["folder"], []).append((interval["since"], interval["until"]))
-    run = status["last_run"]
+def _row(
+    entry: RegistryEntry, card: MailboxCard, dag: DagFacts | None, now: dt.datetime
+) -> MailboxRow:
+    run = card.last_run
     return MailboxRow(
         mailbox_id=entry.mailbox_id,
         address=entry.address,
@@ -88,11 +106,10 @@ def _row(entry: RegistryEntry, dag: DagFacts | None) -> MailboxRow:
         problem=entry.error,
         imap=health_look(entry.health.get("imap")),
         smtp=health_look(entry.health.get("smtp")),
-        coverage=tuple(coverage_bar(name, spans, now) for name, spans in folders.items()),
-        last_run=run,
-        last_run_tone=run_tone(run["state"]) if run else "idle",
-        open_reviews=status["open_reviews"],
-        quarantined=status["quarantined"],
+        coverage=coverage_bars(card.coverage, now),
+        last_run=run_look(run) if run else None,
+        open_reviews=card.open_reviews,
+        quarantined=card.quarantined,
         next_run=dag.next_run if dag else None,
         next_run_word=next_run_word(dag, bool(entry.mailbox and entry.mailbox.schedule)),
     )

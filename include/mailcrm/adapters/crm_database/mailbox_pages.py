@@ -1,0 +1,223 @@
+"""What the pages show of mailboxes and runs, from the CRM database."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, or_, select
+
+from mailcrm.adapters.crm_database.engine import reading, retried
+from mailcrm.adapters.crm_database.schema import (
+    crm_message_sightings,
+    mailbox_notices,
+    match_decisions,
+    match_reviews,
+    sync_coverage,
+    sync_generations,
+    sync_quarantine,
+    sync_runs,
+)
+from mailcrm.records.pages import HealthEvent, MailboxCard, MatchSummary, RunLine
+
+__all__ = ["MailboxPageTables"]
+
+_NO_COUNTS = frozenset({"folder", "generation", "uidvalidity", "balanced"})
+
+
+class MailboxPageTables:
+    """`ports.pages.MailboxPages` on a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on migrated tables."""
+        self._engine = engine
+
+    @retried
+    def read_cards(self, mailbox_ids: Sequence[str]) -> Mapping[str, MailboxCard]:
+        """See `MailboxPages`."""
+        ids = list(mailbox_ids)
+        with reading(self._engine) as connection:
+            coverage = _coverage(connection, ids)
+            reviews = _open_reviews(connection, ids)
+            held = _held(connection, ids)
+            last = {one: _runs(connection, one, None, 1) for one in ids}
+        return {
+            one: MailboxCard(
+                coverage=tuple(coverage.get(one, ())),
+                last_run=last[one][0] if last[one] else None,
+                open_reviews=reviews.get(one, 0),
+                quarantined=held.get(one, 0),
+            )
+            for one in ids
+        }
+
+    @retried
+    def list_runs(
+        self, mailbox_id: str, before: tuple[dt.datetime, str] | None, limit: int
+    ) -> Sequence[RunLine]:
+        """See `MailboxPages`."""
+        with reading(self._engine) as connection:
+            return _runs(connection, mailbox_id, before, limit)
+
+    @retried
+    def list_health_events(self, mailbox_id: str, limit: int) -> Sequence[HealthEvent]:
+        """See `MailboxPages`."""
+        table = mailbox_notices
+        columns = (table.c.direction, table.c.event, table.c.since, table.c.reason)
+        statement = (
+            select(*columns)
+            .where(table.c.mailbox_id == mailbox_id)
+            .order_by(table.c.since.desc(), table.c.notice_id.desc())
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [HealthEvent(*row) for row in connection.execute(statement)]
+
+    @retried
+    def read_match_summary(self, mailbox_id: str) -> MatchSummary:
+        """See `MailboxPages`."""
+        runs = sync_runs
+        statement = select(runs.c.decisions).where(
+            runs.c.mailbox_id == mailbox_id, runs.c.decisions.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            decisions: Counter[str] = Counter()
+            for row in connection.execute(statement).scalars():
+                decisions.update({name: int(number) for name, number in row.items()})
+            upheld, overturned = _verdicts(connection, mailbox_id)
+        return MatchSummary(dict(decisions), upheld, overturned)
+
+
+def _runs(
+    connection: Connection, mailbox_id: str, before: tuple[dt.datetime, str] | None, limit: int
+) -> list[RunLine]:
+    runs = sync_runs
+    statement = (
+        select(runs)
+        .where(runs.c.mailbox_id == mailbox_id)
+        .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        at, run_id = before
+        same = and_(runs.c.started_at == at, runs.c.run_id < run_id)
+        statement = statement.where(or_(runs.c.started_at < at, same))
+    return [_line(row) for row in connection.execute(statement).mappings()]
+
+
+def _line(row: Any) -> RunLine:
+    totals: Counter[str] = Counter()
+    for folder in row["certificate"] or ():
+        totals.update({k: int(v) for k, v in folder.items() if k not in _NO_COUNTS})
+    return RunLine(
+        run_id=row["run_id"],
+        state=row["state"],
+        kind=row["kind"],
+        window_since=row["window_since"],
+        window_until=row["window_until"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        totals=dict(totals),
+        decisions=row["decisions"] or {},
+    )
+
+
+def _coverage(
+    connection: Connection, ids: Sequence[str]
+) -> dict[str, list[tuple[str, dt.datetime, dt.datetime]]]:
+    """Intervals of the latest generation of each folder."""
+    generations, coverage = sync_generations, sync_coverage
+    latest = (
+        select(
+            generations.c.mailbox_id,
+            generations.c.folder,
+            func.max(generations.c.generation).label("generation"),
+        )
+        .where(generations.c.mailbox_id.in_(ids))
+        .group_by(generations.c.mailbox_id, generations.c.folder)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(generations.c.mailbox_id, generations.c.folder, coverage.c.since, coverage.c.until)
+        .join(coverage, coverage.c.generation_id == generations.c.generation_id)
+        .join(
+            latest,
+            and_(
+                latest.c.mailbox_id == generations.c.mailbox_id,
+                latest.c.folder == generations.c.folder,
+                latest.c.generation == generations.c.generation,
+            ),
+        )
+        .order_by(generations.c.mailbox_id, generations.c.folder, coverage.c.since)
+    )
+    found: dict[str, list[tuple[str, dt.datetime, dt.datetime]]] = {}
+    for mailbox_id, folder, since, until in rows:
+        found.setdefault(mailbox_id, []).append((folder, since, until))
+    return found
+
+
+def _open_reviews(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Possible and ambiguous decisions that nobody judged, in one pass over them."""
+    decisions, reviews, sightings = match_decisions, match_reviews, crm_message_sightings
+    judged = (
+        select(reviews.c.review_id)
+        .where(
+            reviews.c.message_key == decisions.c.message_key,
+            reviews.c.role == decisions.c.role,
+            reviews.c.position == decisions.c.position,
+        )
+        .exists()
+    )
+    places = (
+        select(
+            sightings.c.mailbox_id,
+            decisions.c.message_key,
+            decisions.c.role,
+            decisions.c.position,
+        )
+        .join(sightings, sightings.c.message_key == decisions.c.message_key)
+        .where(
+            decisions.c.outcome.in_(("possible", "ambiguous")),
+            sightings.c.mailbox_id.in_(ids),
+            ~judged,
+        )
+        .distinct()
+        .subquery()
+    )
+    rows = connection.execute(
+        select(places.c.mailbox_id, func.count()).group_by(places.c.mailbox_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _held(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    table = sync_quarantine
+    rows = connection.execute(
+        select(table.c.mailbox_id, func.count())
+        .where(table.c.mailbox_id.in_(ids), table.c.state == "held")
+        .group_by(table.c.mailbox_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _verdicts(connection: Connection, mailbox_id: str) -> tuple[int, int]:
+    """On what the rules had linked: how many people upheld, and how many they overturned."""
+    reviews, sightings = match_reviews, crm_message_sightings
+    mine = (
+        select(sightings.c.uid)
+        .where(
+            sightings.c.message_key == reviews.c.message_key, sightings.c.mailbox_id == mailbox_id
+        )
+        .exists()
+    )
+    latest = select(func.max(reviews.c.review_id)).group_by(
+        reviews.c.message_key, reviews.c.role, reviews.c.position
+    )
+    same = reviews.c.contact_id == reviews.c.decided_contact_id
+    rows = connection.execute(
+        select(and_(same, reviews.c.verdict != "rejected"), func.count())
+        .where(reviews.c.decided_outcome == "matched", mine, reviews.c.review_id.in_(latest))
+        .group_by(and_(same, reviews.c.verdict != "rejected"))
+    )
+    counts = {bool(upheld): number for upheld, number in rows}
+    return counts.get(True, 0), counts.get(False, 0)
