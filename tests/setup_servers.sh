@@ -77,6 +77,7 @@ missing=()
 command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     missing+=(postgresql)
 command -v docker-compose >/dev/null || missing+=(docker-compose)
+command -v redis-server >/dev/null || missing+=(redis-server)
 command -v chromium >/dev/null || missing+=(chromium fonts-liberation)
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 
