@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     fetch_chunk_bytes: Annotated[
         int, Field(gt=0, description="Bytes of one FETCH, unless one message is larger.")
     ] = 8 * 1024 * 1024
+    fetch_whole_bytes: Annotated[
+        int, Field(ge=0, description="Larger messages are read without their attachments.")
+    ] = 48 * 1024
     fetch_chunk_messages: Annotated[int, Field(gt=0, description="Messages of one FETCH.")] = 250
     slice_messages: Annotated[int, Field(gt=0, description="Messages of one fetch task.")] = 5000
     slice_bytes: Annotated[

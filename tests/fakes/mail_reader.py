@@ -152,6 +152,11 @@ class FakeMailReader:
                 uid, found.internaldate, len(found.raw), found.flags, raw, is_whole=False
             )
 
+    def fetch_outlines(self, uids: Sequence[int], cap_bytes: int) -> Iterator[FetchedMessage]:
+        """Of no message: every one is read whole."""
+        self._count()
+        return iter(())
+
     def close(self) -> None:
         self._is_open = False
 

@@ -26,6 +26,7 @@ _READER_CALLS = frozenset(
         "uid_anchors",
         "fetch_listing",
         "fetch_messages",
+        "fetch_outlines",
         "fetch_headers",
     }
 )

@@ -6,8 +6,9 @@ fields, `words` the encoded ones, `kinds` and `bounces` say what kind of message
 separates new text from history. `message` puts it together; `text` is the gateway of every string.
 """
 
-from mailcrm.parse.message import parse_message
+from mailcrm.parse.message import list_parts, parse_message
+from mailcrm.parse.transfer import measure_lines
 from mailcrm.parse.truth import compare_truth
 from mailcrm.parse.version import PARSER_VERSION
 
-__all__ = ["PARSER_VERSION", "compare_truth", "parse_message"]
+__all__ = ["PARSER_VERSION", "compare_truth", "list_parts", "measure_lines", "parse_message"]

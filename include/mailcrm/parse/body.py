@@ -1,6 +1,7 @@
 """The readable text of a message, and its attachments as metadata."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailcrm.parse.charsets import decode_bytes
@@ -27,13 +28,16 @@ class Body:
     defects: tuple[str, ...]
 
 
-def read_body(raw: bytes, structure: Structure) -> Body:
+def read_body(raw: bytes, structure: Structure, omitted: Mapping[str, int]) -> Body:
     """Choose and decode the text of a message: plain text preferred, else text from HTML.
 
     Where the message has no text of its own but embeds a message, that message's text is taken.
+    `omitted` has the decoded sizes of attachments that `raw` lacks, by part number.
     """
     defects: dict[str, None] = dict.fromkeys(structure.defects)
-    attachments = tuple(_attachment(raw, leaf) for leaf in structure.leaves if not _is_text(leaf))
+    attachments = tuple(
+        _attachment(raw, leaf, omitted) for leaf in structure.leaves if not _is_text(leaf)
+    )
     text = _read_text(raw, structure, defects)
     depth = 1
     while not text and depth < DEPTH_CAP:
@@ -51,13 +55,15 @@ def _is_text(leaf: Leaf) -> bool:
     return leaf.is_root or not leaf.filename
 
 
-def _attachment(raw: bytes, leaf: Leaf) -> Attachment:
-    name = leaf.filename
+def _attachment(raw: bytes, leaf: Leaf, omitted: Mapping[str, int]) -> Attachment:
+    name, size = leaf.filename, omitted.get(leaf.part)
+    if size is None:
+        size = measure_transfer(raw, leaf.start, leaf.end, leaf.encoding)
     return Attachment(
         part=leaf.part,
         filename=clean_line(name, _FILENAME_CAP),
         content_type=clean_line(leaf.content_type, 100),
-        size_bytes=measure_transfer(raw, leaf.start, leaf.end, leaf.encoding),
+        size_bytes=size,
     )
 
 

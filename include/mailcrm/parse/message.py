@@ -2,6 +2,8 @@
 
 import codecs
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from mailcrm.parse.addresses import parse_addresses
 from mailcrm.parse.body import read_body
@@ -30,6 +32,7 @@ _ROLES = (
 )  # fmt: skip
 _KEPT_CAP = 2_000
 _AUTH_CAP = 50
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _SINGLE = ("from", "subject", "date", "message-id")
 _PARTIAL = frozenset(
     (
@@ -46,6 +49,7 @@ def parse_message(
     internaldate: dt.datetime | None,
     size_bytes: int | None = None,
     now: dt.datetime | None = None,
+    omitted: Mapping[str, int] = _NOTHING,
 ) -> ParsedMessage:
     """Parse a message's bytes; never raises and never loses the message.
 
@@ -54,28 +58,33 @@ def parse_message(
         internaldate: The server's arrival time (aware), None where unknown.
         size_bytes: The message's whole size where `raw` is only its beginning.
         now: The time to fall back to where no other is known (aware).
+        omitted: Decoded sizes of attachments that `raw` lacks, by IMAP part number.
 
     Returns:
         The record; `defects` name what was odd. `partial` is true where something of the message
         could not be decoded or was beyond a cap.
     """
     try:
-        return _parse(raw, internaldate, size_bytes, now)
+        return _parse(raw, internaldate, size_bytes, now, omitted)
     except Exception:  # the promise: a message is never lost to an oversight of ours
         return _salvage(raw, internaldate, size_bytes, now)
 
 
 def _parse(
-    raw: bytes, internaldate: dt.datetime | None, size_bytes: int | None, now: dt.datetime | None
+    raw: bytes,
+    internaldate: dt.datetime | None,
+    size_bytes: int | None,
+    now: dt.datetime | None,
+    omitted: Mapping[str, int],
 ) -> ParsedMessage:
     size = len(raw) if size_bytes is None else max(size_bytes, len(raw))
-    defects = {"raw_capped": None} if size > len(raw) else {}
+    defects = {"raw_capped": None} if size > len(raw) and not omitted else {}
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
     raw = raw.removeprefix(codecs.BOM_UTF8)
     header = split_fields(raw, 0, len(raw), top=True)
     structure = walk_parts(raw, header, len(raw))
-    body = read_body(raw, structure)
+    body = read_body(raw, structure, omitted)
     hint = structure.parameters.get("charset", "")
     sent_at, source, date_defects = choose_date(header, internaldate, now)
     participants, counts, address_defects = _participants(header, hint)
@@ -103,6 +112,12 @@ def _parse(
         defects=tuple(defects),
         partial=not _PARTIAL.isdisjoint(defects),
     )
+
+
+def list_parts(raw: bytes) -> tuple[str, ...]:
+    """The IMAP numbers of a message's leaves, in document order; empty where any is odd."""
+    structure = walk_parts(raw, split_fields(raw, 0, len(raw), top=True), len(raw))
+    return () if structure.defects else tuple(leaf.part for leaf in structure.leaves)
 
 
 def _header_defects(raw: bytes, header: HeaderBlock) -> list[str]:

@@ -44,6 +44,35 @@ def measure_transfer(raw: bytes, start: int, end: int, encoding: str) -> int:
     return len(decode_transfer(raw[start:end], encoding)[0])
 
 
+def measure_lines(head: bytes, tail: bytes, octets: int) -> int | None:
+    """Decoded size of a base64 body whose lines all have one length, from its ends alone.
+
+    Args:
+        head: The body's beginning.
+        tail: Its end.
+        octets: Its encoded size; head and tail do not overlap.
+
+    Returns:
+        What `measure_transfer` would say of the whole body; None where its lines are uneven.
+    """
+    width = head.find(b"\r\n")
+    step, start = width + 2, octets - len(tail)
+    first = tail.find(b"\r\n")
+    if not 0 < width <= 256 or first < 0 or (start + first) % step != width:
+        return None
+    count = len(head) // step
+    if head[: count * step] != b"".join(
+        head[n * step : n * step + width] + b"\r\n" for n in range(count)
+    ):
+        return None
+    rows, rest = divmod(start, step)
+    if _NOT_BASE64.search(head.replace(b"\r\n", b"")):
+        return None
+    signs = rows * width + min(rest, width) + len(tail) - sum(map(tail.count, (b"\n", b"\r")))
+    signs -= tail.count(b" ") + tail.count(b"\t")
+    return max(0, (signs - tail.count(b"=", -8)) * 3 // 4)
+
+
 def _decode_base64(data: bytes) -> tuple[bytes, str | None]:
     try:
         return binascii.a2b_base64(data), None

@@ -146,6 +146,17 @@ class MailReader(Protocol):
         """
         ...
 
+    def fetch_outlines(self, uids: Sequence[int], cap_bytes: int) -> Iterator[FetchedMessage]:
+        """The messages without most of their attachments' bytes, any order; see `omitted`.
+
+        Parsing them gives what parsing the whole messages gives. A uid is left out where that
+        cannot be had, for whatever reason: then `fetch_messages` reads it.
+
+        Raises:
+            ThrottledError
+        """
+        ...
+
     def close(self) -> None:
         """Log out and close; never raises."""
         ...

@@ -69,7 +69,11 @@ class ListedMessage:
 
 @dataclass(frozen=True, slots=True)
 class FetchedMessage:
-    """A message as read. `raw` is what the server sent; not `is_whole` where it was capped."""
+    """A message as read. `raw` is what the server sent; not `is_whole` where it was capped.
+
+    Where attachments were left out, `omitted` has the IMAP number and the decoded size in bytes
+    of each, and `raw` is the message without most of their bytes: good to parse, not to keep.
+    """
 
     uid: int
     internaldate: dt.datetime | None
@@ -77,6 +81,7 @@ class FetchedMessage:
     flags: tuple[str, ...]
     raw: bytes
     is_whole: bool = True
+    omitted: tuple[tuple[str, int], ...] = ()
 
 
 class LedgerState(StrEnum):

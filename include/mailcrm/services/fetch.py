@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailcrm.backfill import is_mass_vanishing, plan_chunks
 from mailcrm.check import check_row
 from mailcrm.dedupe import plan_identity
-from mailcrm.errors import ServerRefusedError
 from mailcrm.match import decide_direction, read_auth_result
 from mailcrm.parse import parse_message
 from mailcrm.ports import MailReader
@@ -18,11 +17,11 @@ from mailcrm.records import (
     LedgerEntry,
     Mailbox,
     ParsedMessage,
-    SearchCriteria,
     StagedMessage,
     Window,
 )
 from mailcrm.services.listing import unstable_note
+from mailcrm.services.reading import read_messages, search_again
 from mailcrm.services.round_trip import exclude_test_messages
 from mailcrm.services.sessions import open_session
 from mailcrm.services.wiring import Services
@@ -60,6 +59,7 @@ class _Slice:
     staged: int = 0
     quarantined: int = 0
     listed: dict[int, LedgerEntry] | None = None
+    large: frozenset[int] = frozenset()
     vanished: list[int] = field(default_factory=list)
     unavailable: dict[int, str] = field(default_factory=dict)
 
@@ -147,8 +147,10 @@ def _is_as_listed(work: _Slice, message: FetchedMessage) -> bool:
 def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress | None) -> None:
     settings = work.services.settings
     done = 0
-    newest_first = reversed(todo)
-    limit = settings.fetch_chunk_bytes
+    limit, largest = settings.fetch_chunk_bytes, settings.fetch_whole_bytes
+    # Of a large message only some parts are read, so it takes little of its chunk.
+    newest_first = ((uid, min(size, largest)) for uid, size in reversed(todo))
+    work.large = frozenset(uid for uid, size in todo if size > largest)
     # A message of unknown size is read alone: it may be large.
     chunks = plan_chunks(newest_first, settings.fetch_chunk_messages, limit, unknown_bytes=limit)
     for chunk in chunks:
@@ -161,33 +163,25 @@ def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress
 
 
 def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
-    messages: dict[int, FetchedMessage] = {}
     refused: dict[int, str] = {}
-    for message in _read(work, uids, refused):
-        if _is_as_listed(work, message):
-            messages[message.uid] = message
-    missing = [uid for uid in uids if uid not in messages and uid not in refused]
-    for uid in missing:
-        for message in _read(work, [uid], refused):
-            if _is_as_listed(work, message):
-                messages[message.uid] = message
-    _stage(work, list(messages.values()))
-    _sort_absent(work, [uid for uid in uids if uid not in messages], refused)
+    small = [uid for uid in uids if uid not in work.large]
+    large = [uid for uid in uids if uid in work.large]
+    found = _stage(work, [*_read(work, small, refused), *_outline(work, large)])
+    # Once more, and alone: these may be large, and are not held in memory together.
+    for uid in (uid for uid in uids if uid not in found and uid not in refused):
+        found |= _stage(work, _read(work, [uid], refused))
+    _sort_absent(work, [uid for uid in uids if uid not in found], refused)
 
 
-def _read(work: _Slice, uids: list[int], refused: dict[int, str]) -> Iterator[FetchedMessage]:
-    """One FETCH; a refused one is halved until the uid that the server refuses stands alone."""
-    try:
-        found = list(work.reader.fetch_messages(uids, work.services.settings.message_cap_bytes))
-    except ServerRefusedError as error:
-        if len(uids) == 1:
-            refused[uids[0]] = str(error)
-            return
-        half = len(uids) // 2
-        yield from _read(work, uids[:half], refused)
-        yield from _read(work, uids[half:], refused)
-    else:
-        yield from found
+def _outline(work: _Slice, uids: list[int]) -> Iterator[FetchedMessage]:
+    """Large messages without their attachments; what cannot be had so is read whole."""
+    cap = work.services.settings.message_cap_bytes
+    return work.reader.fetch_outlines(uids, cap) if uids else iter(())
+
+
+def _read(work: _Slice, uids: list[int], refused: dict[int, str]) -> list[FetchedMessage]:
+    cap = work.services.settings.message_cap_bytes
+    return read_messages(work.reader, uids, cap, refused) if uids else []
 
 
 def _sort_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> None:
@@ -196,7 +190,7 @@ def _sort_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> N
         return
     listed = {message.uid for message in work.reader.fetch_listing(missing)}
     unlisted = [uid for uid in missing if uid not in listed and uid not in refused]
-    listed |= _search_again(work, unlisted)
+    listed |= search_again(work.reader, unlisted)
     unavailable = {
         uid: refused.get(uid, "listed, but not in the server's answer, asked twice")
         for uid in missing
@@ -205,17 +199,6 @@ def _sort_absent(work: _Slice, missing: list[int], refused: dict[int, str]) -> N
     _write_absent(work, [], unavailable)
     work.vanished += [uid for uid in missing if uid not in unavailable]
     work.unavailable |= unavailable
-
-
-def _search_again(work: _Slice, uids: list[int]) -> set[int]:
-    """Those of the uids that a search still finds: FETCH leaves lines out, and so proves little."""
-    if not uids:
-        return set()
-    criteria = SearchCriteria(None, None, min(uids), max(uids))
-    try:
-        return set(work.reader.search_uids(criteria)).intersection(uids)
-    except ServerRefusedError:
-        return set(uids)
 
 
 def _close_vanished(work: _Slice, asked: int) -> None:
@@ -236,18 +219,32 @@ def _write_absent(work: _Slice, vanished: list[int], unavailable: dict[int, str]
         work.services.ledger.write_absent(work.lease, generation_id, vanished, unavailable, now)
 
 
-def _stage(work: _Slice, messages: list[FetchedMessage]) -> None:
+def _stage(work: _Slice, fetched: list[FetchedMessage]) -> set[int]:
+    """Parse and stage what is as it was listed; its uids."""
+    messages = {m.uid: m for m in fetched if _is_as_listed(work, m)}
     if not messages:
-        return
+        return set()
     services = work.services
     started = services.clock.monotonic()
-    rows = [stage_message(message, work.mailbox, work.window, services) for message in messages]
+    rows = [_judge(work, message) for message in messages.values()]
     rows = exclude_test_messages(services, work.mailbox.id, rows)
     work.parse_s += services.clock.monotonic() - started
     services.staging.write_messages(work.lease, work.part.generation_id, rows, services.clock.now())
     quarantined = sum(row.disposition == "quarantined" for row in rows)
     work.quarantined += quarantined
     work.staged += len(rows) - quarantined
+    return set(messages)
+
+
+def _judge(work: _Slice, message: FetchedMessage) -> StagedMessage:
+    """One message's row; what is held back is read whole first, because its bytes are kept."""
+    row = stage_message(message, work.mailbox, work.window, work.services)
+    if row.disposition != "quarantined" or not message.omitted:
+        return row
+    for whole in _read(work, [message.uid], {}):
+        if whole.uid == message.uid:
+            return stage_message(whole, work.mailbox, work.window, work.services)
+    return replace(row, raw=None)
 
 
 def _sender_domain(parsed: ParsedMessage) -> str:
@@ -260,7 +257,8 @@ def stage_message(
 ) -> StagedMessage:
     """Parse one message and judge it by itself."""
     now = services.clock.now()
-    parsed = parse_message(message.raw, message.internaldate, message.size_bytes, now)
+    omitted = dict(message.omitted)
+    parsed = parse_message(message.raw, message.internaldate, message.size_bytes, now, omitted)
     own = mailbox.all_own_addresses()
     row = StagedMessage(
         uid=message.uid,

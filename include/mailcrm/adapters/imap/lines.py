@@ -6,7 +6,7 @@ unsolicited line of another message can lend it flags. Here a line counts only b
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from mailcrm.adapters.imap.words import Line, Literal
 
@@ -95,7 +95,10 @@ def _items(scanner: "_Scanner") -> Iterator[tuple[bytes, FetchValue]]:
     scanner.expect(b"(")
     while not scanner.skip(b")"):
         key = scanner.match(_KEY).upper()
-        yield re.sub(rb"<0>$", b"", key), scanner.value()
+        if key == b"BODYSTRUCTURE":
+            yield key, scanner.tree()
+        else:
+            yield key.removesuffix(b"<0>"), scanner.value()
     scanner.expect_end()
 
 
@@ -151,6 +154,23 @@ class _Scanner:
             return re.sub(rb"\\(.)", rb"\1", quoted)
         atom = self.match(_ATOM)
         return None if has_nil and atom.upper() == b"NIL" else atom
+
+    def tree(self) -> tuple[Any, ...]:
+        """A list with all lists inside it, without recursion."""
+        self.expect(b"(")
+        stack: list[list[Any]] = [[]]
+        while True:
+            if self.skip(b")"):
+                done = tuple(stack.pop())
+                if not stack:
+                    return done
+                stack[-1].append(done)
+            elif self.skip(b"("):
+                stack.append([])
+            else:
+                stack[-1].append(self.value())
+            if len(stack) > _MAX_DEPTH:
+                raise MalformedLineError
 
     def _list(self) -> tuple[bytes, ...]:
         """The atoms of the list itself; deeper ones are passed over, without recursion."""

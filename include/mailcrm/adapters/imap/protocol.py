@@ -10,6 +10,7 @@ SEARCH line looks like an empty folder.
 
 import imaplib
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from imapclient import IMAPClient
@@ -61,6 +62,7 @@ class GuardedImap4(imaplib.IMAP4):
         self.last_reply = _NO_REPLY
         self.keep_bytes = 1024 * 1024
         self._budget_bytes = self._kept_left = _BUDGET_BYTES
+        self._replies: dict[bytes, Reply] = {}
         self._greeted = False
         wire.arm(greeting_timeout_s, _BUDGET_BYTES)
         super().__init__(wire.endpoint.host, wire.endpoint.port)
@@ -100,15 +102,26 @@ class GuardedImap4(imaplib.IMAP4):
             ServerUnreachableError: the connection broke, or what it brings cannot be trusted.
             SettingsError: an argument or the verb may not be sent.
         """
+        return self.execute_many(verb, [args], budget_bytes)[0]
+
+    def execute_many(
+        self, verb: str, commands: Sequence[tuple[bytes, ...]], budget_bytes: int = _BUDGET_BYTES
+    ) -> list[Reply]:
+        """Send commands of one verb at once, and read all their answers; see `execute`.
+
+        Only for commands that do not depend on each other; the server may answer in any order.
+        """
         self._budget_bytes = self._kept_left = budget_bytes
+        self._replies.clear()
         try:
-            tag: Any = self._command(verb, *args)
-            self._get_tagged_response(tag)
+            tags: list[Any] = [self._command(verb, *args) for args in commands]
+            for tag in tags:
+                self._get_tagged_response(tag)
         except imaplib.IMAP4.error as error:  # BYE, or a command that does not fit the state
             self.wire.fail(escape_text(f"{verb}: {error}"), "closed")
         finally:
             self._budget_bytes = _BUDGET_BYTES
-        return self.last_reply
+        return [self._replies[tag] for tag in tags]
 
     def _command(self, name: str, *args: Any) -> Any:
         """The choke point: every command of imaplib and imapclient passes here."""
@@ -161,6 +174,7 @@ class GuardedImap4(imaplib.IMAP4):
             self.wire.fail(escape_text(b"an answer that is none: " + rest))
         code = self._take_code(text)
         self.last_reply = Reply(name, code, text.decode("utf-8", "backslashreplace"))
+        self._replies[tag] = self.last_reply
         tagged: Any = self.tagged_commands
         tagged[tag] = (name, [text])
 

@@ -7,6 +7,14 @@ from typing import Final
 from mailcrm.adapters.imap.answers import explain_refusal
 from mailcrm.adapters.imap.connection import ImapConnection, connect_imap
 from mailcrm.adapters.imap.folders import FolderDirectory
+from mailcrm.adapters.imap.lines import read_uid
+from mailcrm.adapters.imap.outlines import (
+    OUTLINE_ITEMS,
+    Outline,
+    assemble,
+    plan_items,
+    read_outline,
+)
 from mailcrm.adapters.imap.rows import (
     Values,
     read_headers,
@@ -31,6 +39,8 @@ __all__ = ["ImapReader", "open_imap"]
 
 _LISTING_ITEMS: Final = b"(UID INTERNALDATE RFC822.SIZE)"
 _LINE_BYTES: Final = 64 * 1024
+# So many short commands fit every server's input while it is busy answering.
+_COMMANDS_AT_ONCE: Final = 64
 
 
 @contextlib.contextmanager
@@ -73,6 +83,7 @@ class ImapReader(ImapSearches):
         self._settings = settings
         self._directory = FolderDirectory(connection)
         self._knows_parts = True
+        self._knows_structures = True
 
     @property
     def bytes_received(self) -> int:
@@ -134,6 +145,45 @@ class ImapReader(ImapSearches):
             found = (read_headers(values, frozenset(asked)) for _, values in rows)
             messages += unique_rows(message for message in found if message is not None)
         return iter(messages)
+
+    def fetch_outlines(self, uids: Sequence[int], cap_bytes: int) -> Iterator[FetchedMessage]:
+        """See `MailReader`.
+
+        Raises:
+            ServerUnreachableError, ThrottledError
+        """
+        messages: list[FetchedMessage] = []
+        for spelled, asked in plan_uid_sets(uids) if self._knows_structures else ():
+            self._imap.keep_bytes = cap_bytes
+            reply, rows = self._fetch(b"UID", spelled, OUTLINE_ITEMS)
+            if not reply.is_ok:
+                self._raise_if_throttled("UID FETCH", reply)
+                self._knows_structures = False
+                break
+            wanted = frozenset(asked)
+            found = [read_outline(values, wanted) for _, values in rows]
+            outlines = [one for one in found if one is not None]
+            for start in range(0, len(outlines), _COMMANDS_AT_ONCE):
+                messages += self._fetch_parts(outlines[start : start + _COMMANDS_AT_ONCE])
+        return iter(unique_rows(messages))
+
+    def _fetch_parts(self, outlines: list[Outline]) -> list[FetchedMessage]:
+        """All parts that are wanted of some messages, in commands that are sent at once."""
+        self._imap.take("FETCH")
+        by_uid = {outline.uid: outline for outline in outlines}
+        commands = [(b"FETCH", b"%d" % uid, plan_items(one)) for uid, one in by_uid.items()]
+        budget = sum(one.wanted_bytes for one in outlines) + _LINE_BYTES * (len(outlines) + 1)
+        for reply in self._imap.execute_many("UID", commands, budget):
+            if not reply.is_ok:
+                self._raise_if_throttled("UID FETCH", reply)
+        rows = self._take_rows()
+        found: list[FetchedMessage] = []
+        for _, values in rows:
+            uid = read_uid(values, by_uid)
+            # A line without parts is another session's news of the message's flags.
+            message = assemble(by_uid[uid], values) if uid is not None else None
+            found += [message] if message is not None else []
+        return found
 
     def close(self) -> None:
         """See `MailReader`."""

@@ -15,10 +15,12 @@ __all__ = [
     "date_fits",
     "is_in_range",
     "read_date",
+    "read_flags",
     "read_headers",
     "read_listing",
     "read_message",
     "read_search",
+    "read_size",
     "unique_rows",
 ]
 
@@ -63,7 +65,7 @@ def read_listing(values: Values, asked: Collection[int]) -> ListedMessage | None
     if uid is None or b"INTERNALDATE" not in values:
         return None
     date = read_date(values)
-    return ListedMessage(uid, date, _read_size(values))
+    return ListedMessage(uid, date, read_size(values))
 
 
 def read_message(values: Values, asked: Collection[int], cap: int) -> FetchedMessage | None:
@@ -79,12 +81,12 @@ def read_message(values: Values, asked: Collection[int], cap: int) -> FetchedMes
         raw, sent = body[:cap], len(body)
     else:
         return None
-    size = _read_size(values) or sent
+    size = read_size(values) or sent
     if (not raw and size) or len(raw) < min(sent, cap):
         return None
     is_whole = sent < cap or (sent == cap and size <= cap)
     date = read_date(values)
-    return FetchedMessage(uid, date, size, _read_flags(flags), raw, is_whole)
+    return FetchedMessage(uid, date, size, read_flags(flags), raw, is_whole)
 
 
 def read_headers(values: Values, asked: Collection[int]) -> FetchedMessage | None:
@@ -95,17 +97,18 @@ def read_headers(values: Values, asked: Collection[int]) -> FetchedMessage | Non
     raw = part.data if isinstance(part, Literal) else part
     if uid is None or not isinstance(flags, tuple) or not isinstance(raw, bytes):
         return None
-    size = _read_size(values)
-    return FetchedMessage(uid, read_date(values), size, _read_flags(flags), raw, is_whole=False)
+    size = read_size(values)
+    return FetchedMessage(uid, read_date(values), size, read_flags(flags), raw, is_whole=False)
 
 
-def _read_flags(flags: tuple[bytes, ...]) -> tuple[str, ...]:
+def read_flags(flags: tuple[bytes, ...]) -> tuple[str, ...]:
     r"""As text; \Recent belongs to a session, not to a message."""
     texts = (flag.decode("utf-8", "backslashreplace") for flag in flags)
     return tuple(text for text in texts if text.lower() != "\\recent")
 
 
-def _read_size(values: Values) -> int:
+def read_size(values: Values) -> int:
+    """RFC822.SIZE; 0 where it is missing or odd."""
     raw = values.get(b"RFC822.SIZE")
     if not isinstance(raw, bytes) or not raw.isdigit() or len(raw) > 19:
         return 0

@@ -144,6 +144,10 @@ class ImapSearches:
         )
         options: dict[str, Any] = {} if budget_bytes is None else {"budget_bytes": budget_bytes}
         reply = self._imap.execute(verb.decode(), *args, **options)
+        return reply, self._take_rows()
+
+    def _take_rows(self) -> list[tuple[int, Values]]:
+        """The FETCH lines that wait, where they follow the grammar."""
         rows: list[tuple[int, Values]] = []
         for number, *line in self._imap.take("FETCH"):
             try:
@@ -151,7 +155,7 @@ class ImapSearches:
             except (MalformedLineError, ValueError):
                 if len(line) > 1:
                     self._imap.wire.fail("a FETCH line with a literal does not follow the grammar")
-        return reply, rows
+        return rows
 
     def _raise_if_throttled(self, command: str, reply: Reply) -> None:
         error = explain_refusal(self._mailbox, "", command, reply)
