@@ -26,7 +26,7 @@ __all__ = ["ImapWatchSession", "open_watch_session"]
 logger = logging.getLogger(__name__)
 
 _ANSWER_TIMEOUT_S: Final = 60.0
-_IDLE_BUDGET_BYTES: Final = 16 * 1024 * 1024
+_IDLE_BUDGET_BYTES: Final = 4 * 1024 * 1024
 _LIST_BUDGET_BYTES: Final = 4 * 1024 * 1024
 _LONGEST_IDLE_S: Final = 28 * 60.0
 # More folders than this are left to the safety net: each costs a command now and then.
