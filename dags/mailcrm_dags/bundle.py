@@ -19,8 +19,9 @@ from airflow.sdk import get_parsing_context
 
 # Loaded here once: the processes that parse are forked from the one that refreshes.
 import mailcrm_dags.mailbox_dag  # noqa: F401
+from mailcrm.errors import SettingsError
 from mailcrm_dags.registry import DAG_PREFIX
-from mailcrm_dags.shards import holds_mailbox, write_shards
+from mailcrm_dags.shards import holds_mailbox, is_in_part, write_shards
 
 __all__ = ["RegistryDagBundle"]
 
@@ -36,14 +37,25 @@ class RegistryDagBundle(BaseDagBundle):
 
     supports_versioning = False
 
-    def __init__(self, *, shards: int = SHARDS, **options: Any) -> None:
+    def __init__(
+        self, *, shards: int = SHARDS, part: int = 0, parts: int = 1, **options: Any
+    ) -> None:
         """Ask nothing yet.
 
         Args:
             shards: Into so many files the mailboxes are dealt; about 64 in each parse quickly.
+            part: Which of `parts` this Airflow runs, from 0.
+            parts: So many deployments of Airflow divide the mailboxes of one registry.
             options: Of Airflow: name, refresh_interval and others.
+
+        Raises:
+            SettingsError: there is no such part.
         """
         super().__init__(**options)
+        if not 0 <= part < parts:
+            problem = f"part {part} of {parts}: must be 0 to {parts - 1}"
+            raise SettingsError(where="dag_bundle_config_list", problem=problem)
+        self._part, self._parts = part, parts
         self._shards = shards
         self._stamp: str | None = None
         self._read_at = 0.0
@@ -63,7 +75,7 @@ class RegistryDagBundle(BaseDagBundle):
         dag_id = get_parsing_context().dag_id
         if dag_id is not None and not self._knows(dag_id):
             with self.lock():
-                write_shards(self.path, _read_rows(None)[1], self._shards)
+                write_shards(self.path, self._read_rows(None)[1], self._shards)
         super().initialize()
 
     def refresh(self) -> None:
@@ -75,7 +87,7 @@ class RegistryDagBundle(BaseDagBundle):
         from mailcrm_dags.airflow_state import prepare_airflow
 
         is_due = time.monotonic() - self._read_at > FULL_READ_S
-        stamp, rows = _read_rows(None if is_due else self._stamp)
+        stamp, rows = self._read_rows(None if is_due else self._stamp)
         if rows is None:
             return
         with self.lock():
@@ -89,8 +101,15 @@ class RegistryDagBundle(BaseDagBundle):
         mailbox_id = dag_id.removeprefix(DAG_PREFIX)
         return holds_mailbox(self.path, mailbox_id, self._shards)
 
+    def _read_rows(self, known_stamp: str | None) -> tuple[str, Any]:
+        """The registry's stamp and our part's entries; None for these where the stamp is known."""
+        stamp, rows = _read_registry(known_stamp)
+        if rows is None:
+            return stamp, None
+        return stamp, [row for row in rows if is_in_part(str(row["id"]), self._part, self._parts)]
 
-def _read_rows(known_stamp: str | None) -> tuple[str, Any]:
+
+def _read_registry(known_stamp: str | None) -> tuple[str, Any]:
     """The registry's stamp and entries; None for the entries where the stamp is the known one."""
     from mailcrm.services.dag_entries import list_dag_entries, read_stamp
     from mailcrm.services.wiring import open_services

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["holds_mailbox", "shard_number", "write_shards"]
+__all__ = ["holds_mailbox", "is_in_part", "shard_number", "write_shards"]
 
 Row = Mapping[str, Any]
 
@@ -30,6 +30,15 @@ globals().update(build_dags(Path(__file__).with_suffix(".json")))
 def shard_number(mailbox_id: str, shards: int) -> int:
     """The shard of a mailbox; the same in every process and release."""
     return zlib.crc32(mailbox_id.encode()) % shards
+
+
+def is_in_part(mailbox_id: str, part: int, parts: int) -> bool:
+    """Whether a mailbox belongs to one of several deployments over the same registry.
+
+    Each belongs to exactly one, the same in every process and release, and independently of shards.
+    """
+    digest = hashlib.sha256(mailbox_id.encode()).digest()
+    return int.from_bytes(digest[:8]) % parts == part
 
 
 def write_shards(folder: Path, rows: Sequence[Row], shards: int) -> int:
