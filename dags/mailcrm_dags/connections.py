@@ -7,7 +7,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from mailcrm.errors import CredentialError, ImapCredentialError, SmtpCredentialError
-from mailcrm.records import Credential, Direction, TokenRefresh
+from mailcrm.records import ConnectionFields, Credential, Direction, TokenRefresh
 
 __all__ = ["AirflowCredentials", "read_refresh"]
 
@@ -53,6 +53,20 @@ class AirflowCredentials:
     def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
         """See `CredentialStore`."""
         return f"set login and password of the Airflow Connection {_name(mailbox_id, direction)}"
+
+    def read_connection(self, connection_id: str) -> ConnectionFields | None:
+        """See `ports.Connections`."""
+        try:
+            connection = Connection.get(connection_id)
+        except AirflowNotFoundException:
+            return None
+        return ConnectionFields(
+            host=connection.host or "",
+            port=connection.port,
+            login=connection.login or "",
+            password=connection.password or "",
+            extra=connection.extra_dejson,
+        )
 
 
 def read_refresh(extra: Mapping[str, Any]) -> TokenRefresh | None:

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     notify_webhook: Annotated[
         SecretStr | None, Field(description="URL that is told when a direction breaks or heals.")
     ] = None
+    notify_smtp_connection: Annotated[
+        str | None,
+        Field(description="Connection through which such notices go out by mail, too."),
+    ] = None
     allowed_hosts: Annotated[
         str | None, Field(description="Hosts that may be entered on a web page, comma-separated.")
     ] = None

@@ -1,6 +1,7 @@
 """The whole DAG of a mailbox, by `dag.test()`, against a real Dovecot and a real SMTP sink."""
 
 import datetime as dt
+import json
 import sqlite3
 from pathlib import Path
 
@@ -107,12 +108,26 @@ def test_dag_imap_refused_fails_once_and_nothing_is_read(
     dovecot_user.fill("INBOX", [message(1, 1)])
     connect(home, dovecot_user, smtp_sink)
     home.set_credential("sales", "imap", dovecot_user.name, "wrong-secret-word")
+    home.connections["MAILCRM_NOTIFY_SMTP_CONNECTION"] = "mail_out"
+    home.connections["AIRFLOW_CONN_MAIL_OUT"] = json.dumps(
+        {
+            "conn_type": "smtp",
+            "host": "127.0.0.1",
+            "port": smtp_sink.port,
+            "login": smtp_sink.username,
+            "password": smtp_sink.password,
+            "extra": {"disable_ssl": True, "disable_tls": True},
+        }
+    )
     (run,) = home.run_dags([("sales", {})])
     assert run["tasks"]["verify_imap"] == ["failed"]
     assert run["tasks"]["verify_smtp"] == ["success"]
     assert run["tasks"]["plan"] == ["upstream_failed"]
     assert "ImapCredentialError" in home.log
     assert home.log.count("action=fail") == 1
+    (notice,) = smtp_sink.messages  # one, through Airflow's connection
+    assert notice.rcpt_tos == ("sales@acme.example",)
+    assert b"reading of mailbox sales is broken" in notice.content
     assert "wrong-secret-word" not in home.log
 
 

@@ -42,12 +42,12 @@ def _probe(
 
 
 def _send(replies: dict[str, bytes | None]) -> tuple[VerifyResult, ScriptedServer]:
-    from mailcrm.adapters.smtp_send import send_to_itself
+    from mailcrm.adapters.smtp_send import send_message
 
     with run_scripted(GREETINGS[SMTP], dialogue_of(SMTP, dict(replies))) as server:
         content = b"Subject: x\r\n\r\nhello\r\n"
         mailbox = make_mailbox(smtp_port=server.port)
-        return send_to_itself(mailbox, CREDENTIAL, SETTINGS, content), server
+        return send_message(mailbox, CREDENTIAL, SETTINGS, content), server
 
 
 def _in_lines(example: str, size: int = 40) -> bytes:

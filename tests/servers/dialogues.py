@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailcrm.adapters.imap import open_imap
 from mailcrm.adapters.imap_probe import probe_imap
 from mailcrm.adapters.smtp_probe import probe_smtp
-from mailcrm.adapters.smtp_send import send_to_itself
+from mailcrm.adapters.smtp_send import send_message
 from mailcrm.errors import MailcrmError
 from mailcrm.records import Credential, Direction, Mailbox, SearchCriteria, VerifyState
 from mailcrm.settings import Settings
@@ -123,7 +123,7 @@ def _read(mailbox: Mailbox, settings: Settings) -> Outcome:
 
 def _send(mailbox: Mailbox, settings: Settings) -> Outcome:
     content = b"From: x@acme.example\r\n\r\n.hello\r\n"
-    found = send_to_itself(mailbox, CREDENTIAL, settings, content)
+    found = send_message(mailbox, CREDENTIAL, settings, content)
     is_ok = found.state is VerifyState.OK
     return Outcome(is_ok, found.advice or "", found.stage, found.state, repr(found))
 

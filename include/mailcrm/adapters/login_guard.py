@@ -130,11 +130,17 @@ class GuardedMailServers:
         probe = functools.partial(self._servers.probe_smtp, on_stage=on_stage)
         return self._probe(mailbox, Direction.SMTP, credential, probe)
 
-    def send_to_itself(
-        self, mailbox: Mailbox, credential: Credential, content: bytes
+    def send_message(
+        self,
+        mailbox: Mailbox,
+        credential: Credential | None,
+        content: bytes,
+        recipient: str | None = None,
     ) -> VerifyResult:
         """See `MailServers`."""
-        send = functools.partial(self._servers.send_to_itself, content=content)
+        if credential is None:
+            return self._servers.send_message(mailbox, None, content, recipient)
+        send = functools.partial(self._servers.send_message, content=content, recipient=recipient)
         return self._probe(mailbox, Direction.SMTP, credential, send)
 
     def _probe(

@@ -51,13 +51,19 @@ class RealMailServers:
             mailbox, Direction.SMTP, credential, functools.partial(probe_smtp, on_stage=on_stage)
         )
 
-    def send_to_itself(
-        self, mailbox: Mailbox, credential: Credential, content: bytes
+    def send_message(
+        self,
+        mailbox: Mailbox,
+        credential: Credential | None,
+        content: bytes,
+        recipient: str | None = None,
     ) -> VerifyResult:
         """See `MailServers`."""
-        from mailcrm.adapters.smtp_send import send_to_itself
+        from mailcrm.adapters.smtp_send import send_message
 
-        send = functools.partial(send_to_itself, content=content)
+        if credential is None:
+            return send_message(mailbox, None, self._settings, content, recipient)
+        send = functools.partial(send_message, content=content, recipient=recipient)
         return self._probe(mailbox, Direction.SMTP, credential, send)
 
     def _probe(

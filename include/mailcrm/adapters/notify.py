@@ -1,4 +1,4 @@
-"""Tells people: always by a line in the log, and by a webhook where one is set."""
+"""Tells people: always by a line in the log, and by a webhook and by mail where they are set."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from typing import Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
+from mailcrm.adapters.notify_mail import MailChannel
 from mailcrm.records import Notice
 
 __all__ = ["RealNotifier"]
@@ -18,19 +19,28 @@ _TIMEOUT_S: Final = 10.0
 class RealNotifier:
     """See `mailcrm.ports.Notifier`."""
 
-    def __init__(self, webhook: str | None) -> None:
+    def __init__(self, webhook: str | None, mail: MailChannel | None = None) -> None:
         """`webhook` is an http(s) URL that takes a JSON object by POST; it may hold a secret."""
         self._webhook = webhook
+        self._mail = mail
 
     def send(self, notice: Notice) -> bool:
-        """See `Notifier`; without a webhook the log is everywhere."""
+        """See `Notifier`; with neither webhook nor mail the log is enough.
+
+        It went out where one of them took it: nobody shall be told twice.
+        """
         logger.warning(
             "credentials.direction_%s mailbox=%s direction=%s",
             notice.event.value,
             notice.mailbox_id,
             notice.direction.value,
         )
-        return self._webhook is None or _post(self._webhook, notice)
+        tried = []
+        if self._webhook is not None:
+            tried.append(_post(self._webhook, notice))
+        if self._mail is not None:
+            tried.append(self._mail.send(notice))
+        return any(tried) or not tried
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

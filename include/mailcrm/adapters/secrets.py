@@ -4,11 +4,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mailcrm.adapters.connections_file import ConnectionsFile
-from mailcrm.errors import ImapCredentialError, SmtpCredentialError
-from mailcrm.records import Credential, Direction, TokenRefresh
+from mailcrm.errors import ImapCredentialError, SettingsError, SmtpCredentialError
+from mailcrm.records import ConnectionFields, Credential, Direction, TokenRefresh
 
 __all__ = [
     "EnvironmentCredentials",
@@ -16,6 +17,7 @@ __all__ = [
     "connection_id",
     "connection_variable",
     "read_token_refresh",
+    "to_connection_fields",
 ]
 
 _ERRORS = {Direction.IMAP: ImapCredentialError, Direction.SMTP: SmtpCredentialError}
@@ -72,6 +74,11 @@ class EnvironmentCredentials:
             f", or in Airflow the password of Connection {connection_id(mailbox_id, direction)}"
         )
 
+    def read_connection(self, connection_id: str) -> ConnectionFields | None:
+        """See `ports.Connections`."""
+        value = self._environment.get(f"AIRFLOW_CONN_{connection_id}".upper(), "").strip()
+        return to_connection_fields(connection_id, value) if value else None
+
     def holds(self, variable: str) -> bool:
         """Whether the variable is set."""
         return bool(self._environment.get(variable, "").strip())
@@ -116,11 +123,48 @@ class LocalCredentials:
         """See `ports.CredentialStore`."""
         return self._environment.explain_change(mailbox_id, direction, username)
 
+    def read_connection(self, connection_id: str) -> ConnectionFields | None:
+        """See `ports.Connections`; the environment wins."""
+        found = self._environment.read_connection(connection_id)
+        stored = self._from_file(connection_id) if found is None else None
+        return found if stored is None else to_connection_fields(connection_id, stored)
+
     def _in_environment(self, mailbox_id: str, direction: Direction) -> bool:
         return self._environment.holds(connection_variable(mailbox_id, direction))
 
     def _from_file(self, name: str) -> str | None:
         return None if self._file is None else self._file.read(name)
+
+
+def to_connection_fields(connection_id: str, value: str) -> ConnectionFields:
+    """All fields of a connection, from JSON or a URI.
+
+    Raises:
+        SettingsError: it is neither; never says what it holds.
+    """
+    fields: Mapping[str, Any] | None = None
+    try:
+        fields = json.loads(value) if value.startswith("{") else _uri_fields(value)
+        port = int(fields["port"]) if fields and fields.get("port") else None
+        extra = (fields or {}).get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    except (ValueError, TypeError, RecursionError):
+        fields = None
+    if fields is None or not isinstance(extra, dict):
+        problem = "is neither JSON nor a URI in Airflow's form"
+        raise SettingsError(where=f"connection {connection_id}", problem=problem)
+    texts = {name: str(fields.get(name) or "") for name in ("host", "login", "password")}
+    return ConnectionFields(**texts, port=port, extra=extra)
+
+
+def _uri_fields(value: str) -> dict[str, Any] | None:
+    parts = urlsplit(value)
+    if not parts.scheme or "://" not in value:
+        return None
+    query = dict(parse_qsl(parts.query))
+    extra = json.loads(query["__extra__"]) if "__extra__" in query else query
+    login = {"login": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+    return {**login, "host": parts.hostname, "port": parts.port, "extra": extra}
 
 
 def _to_credential(mailbox_id: str, direction: Direction, where: str, value: str) -> Credential:

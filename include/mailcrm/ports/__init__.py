@@ -10,6 +10,7 @@ from mailcrm.ports.holds import Holds
 from mailcrm.ports.ledger import Ledger
 from mailcrm.ports.mail import (
     Clock,
+    Connections,
     CredentialStore,
     MailReader,
     MailServers,
@@ -23,6 +24,7 @@ from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 __all__ = [
     "Answers",
     "Clock",
+    "Connections",
     "Contacts",
     "CredentialStore",
     "Files",

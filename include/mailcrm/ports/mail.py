@@ -3,9 +3,10 @@
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mailcrm.records import (
+    ConnectionFields,
     Credential,
     Direction,
     FetchedMessage,
@@ -56,6 +57,19 @@ class CredentialStore(Protocol):
 
     def explain_change(self, mailbox_id: str, direction: Direction, username: str) -> str:
         """What a person has to set, and where, to replace the credential; holds no secret."""
+        ...
+
+
+@runtime_checkable
+class Connections(Protocol):
+    """Where connections that belong to no mailbox come from, by their name in Airflow."""
+
+    def read_connection(self, connection_id: str) -> ConnectionFields | None:
+        """One connection's fields; None where there is none.
+
+        Raises:
+            SettingsError: it is there, and cannot be read.
+        """
         ...
 
 
@@ -187,10 +201,16 @@ class MailServers(Protocol):
         """Verify sending up to MAIL FROM and RSET; nothing is sent. Never raises."""
         ...
 
-    def send_to_itself(
-        self, mailbox: Mailbox, credential: Credential, content: bytes
+    def send_message(
+        self,
+        mailbox: Mailbox,
+        credential: Credential | None,
+        content: bytes,
+        recipient: str | None = None,
     ) -> VerifyResult:
-        """Send one message from the mailbox's address to itself. Never raises.
+        """Send one message from the mailbox's address, to itself by default. Never raises.
+
+        Without a credential there is no login, for a relay that asks for none.
 
         At stage `content`, UNREACHABLE means that nobody knows whether the server took it.
         """

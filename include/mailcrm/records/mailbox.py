@@ -1,6 +1,7 @@
 """A mailbox as the registry knows it, its credentials, and what a verification found."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -156,6 +157,20 @@ class Credential:
     username: str
     password: str = field(repr=False)
     refresh: TokenRefresh | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFields:
+    """A connection as Airflow knows it; the password never shows in a repr.
+
+    Empty text or None where a field is missing; `extra` is its JSON object.
+    """
+
+    host: str = ""
+    port: int | None = None
+    login: str = ""
+    password: str = field(default="", repr=False)
+    extra: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 class VerifyState(StrEnum):

@@ -103,7 +103,7 @@ def _send(services: Services, mailbox: Mailbox, trip: RoundTrip) -> RoundTrip:
     except CredentialError as error:
         return _finish(services, trip, RoundTripState.REFUSED, str(error.fields["reason"]))
     content = _compose(mailbox, trip, services.clock.now())
-    result = services.servers.send_to_itself(mailbox, credential, content)
+    result = services.servers.send_message(mailbox, credential, content)
     if result.is_credential_rejected:
         keep_results(services, mailbox.id, {Direction.SMTP: result})
     is_open = result.stage == "content" and result.state is VerifyState.UNREACHABLE

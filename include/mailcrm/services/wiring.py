@@ -1,6 +1,7 @@
 """The one place that builds real adapters; everything else sees ports."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,10 +23,12 @@ from mailcrm.adapters.files import LocalFiles
 from mailcrm.adapters.login_guard import GuardedMailServers, LoginKey
 from mailcrm.adapters.mail_servers import RealMailServers
 from mailcrm.adapters.notify import RealNotifier
+from mailcrm.adapters.notify_mail import MailChannel
 from mailcrm.adapters.secrets import LocalCredentials
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.ports import (
     Clock,
+    Connections,
     Contacts,
     CredentialStore,
     Files,
@@ -33,6 +36,7 @@ from mailcrm.ports import (
     Holds,
     Ledger,
     MailServers,
+    Notifier,
     Overview,
     Publisher,
     Registry,
@@ -84,7 +88,7 @@ def open_services(
         clock = SystemClock()
         upkeep = make_upkeep(engine, settings)
         key = make_login_key(settings)
-        yield Services(
+        services = Services(
             settings=settings,
             clock=clock,
             registry=RegistryTables(engine),
@@ -100,6 +104,8 @@ def open_services(
             files=LocalFiles(settings.home, settings.files_url),
             upkeep=upkeep,
         )
+        told = dataclasses.replace(upkeep, notifier=make_notifier(services))
+        yield dataclasses.replace(services, upkeep=told)
     finally:
         engine.dispose()
 
@@ -120,6 +126,19 @@ def make_upkeep(engine: Engine, settings: Settings) -> Upkeep:
         trips=RoundTripTables(engine),
         answers=AnswerTables(engine),
     )
+
+
+def make_notifier(services: Services) -> Notifier:
+    """Who tells people, by webhook and by mail where these are set."""
+    settings, store = services.settings, services.credentials
+    webhook = settings.notify_webhook
+    mail = None
+    if settings.notify_smtp_connection:
+        local = LocalCredentials(settings.connections_file)
+        connections = store if isinstance(store, Connections) else local
+        name = settings.notify_smtp_connection
+        mail = MailChannel(name, connections, services.servers, services.clock)
+    return RealNotifier(None if webhook is None else webhook.get_secret_value(), mail)
 
 
 def upgrade_database(settings: Settings | None = None) -> str:
