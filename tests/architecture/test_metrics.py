@@ -59,6 +59,14 @@ def test_dashboard_shows_every_metric_and_only_known_names_and_labels() -> None:
     assert grouped <= labels
 
 
+def test_alerts_use_metrics_that_are_sent() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus-alerts.yaml").read_text())["groups"]
+    known = {prometheus_name(metric.name) for metric in METRICS.values()}
+    used = {name for rule in rules[0]["rules"] for name in re.findall(r"mailcrm_\w+", rule["expr"])}
+    assert used
+    assert used <= known
+
+
 def test_dashboard_panels_do_not_overlap_and_have_titles_of_their_own() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["title"] for panel in panels}) == len(panels)
