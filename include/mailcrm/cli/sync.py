@@ -9,9 +9,9 @@ from mailcrm.cli.options import AsJson, MailboxId, Since, Until, check_window
 from mailcrm.cli.output import EXIT_FAILED, EXIT_FINE, Reply, know, wants_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from mailcrm.records import RoundTrip, VerifyResult
+    from mailcrm.records import Direction, RoundTrip, VerifyResult
 
 __all__ = ["add_commands", "complain", "verification_fields"]
 
@@ -46,9 +46,8 @@ def verify(
     as_json: AsJson = False,
 ) -> Reply:
     """Verify reading and sending apart; without --round-trip nothing is read or sent."""
-    from mailcrm.cli.show import show_verification
-    from mailcrm.records import Direction, RoundTripState, VerifyState
-    from mailcrm.services.round_trip import round_trip_to_json, run_round_trip
+    from mailcrm.records import Direction, VerifyState
+    from mailcrm.services.round_trip import run_round_trip
     from mailcrm.services.verify import run_verify
     from mailcrm.services.wiring import open_services
 
@@ -57,10 +56,20 @@ def verify(
     directions = [d for d in Direction if asked[d]] or list(Direction)
     with open_services() as services:
         found = run_verify(services, mailbox_id, directions)
-        is_fine = all(result.state is VerifyState.OK for result in found.values())
         trip = None
-        if round_trip and is_fine:
+        if round_trip and all(result.state is VerifyState.OK for result in found.values()):
             trip = run_round_trip(services, mailbox_id, f"command {uuid.uuid4()}")
+    return _verification_reply(mailbox_id, found, trip)
+
+
+def _verification_reply(
+    mailbox_id: str, found: "Mapping[Direction, VerifyResult]", trip: "RoundTrip | None"
+) -> Reply:
+    from mailcrm.cli.show import show_verification
+    from mailcrm.records import Direction, RoundTripState, VerifyState
+    from mailcrm.services.round_trip import round_trip_to_json
+
+    is_fine = all(result.state is VerifyState.OK for result in found.values())
     document: dict[str, object] = {"mailbox": mailbox_id}
     for direction in Direction:
         document[direction.value] = verification_fields(found.get(direction))

@@ -78,8 +78,7 @@ def open_services(
 
     Raises:
         SettingsError: a setting does not parse.
-        DatabaseError: the tables are missing or of another version.
-        StoreBusyError: the database cannot be reached.
+        DatabaseError, StoreBusyError: the tables are missing or of another version; or away.
     """
     settings = settings or load_settings()
     engine = make_engine(settings.database())
@@ -104,8 +103,7 @@ def open_services(
             files=LocalFiles(settings.home, settings.files_url),
             upkeep=upkeep,
         )
-        told = dataclasses.replace(upkeep, notifier=make_notifier(services))
-        yield dataclasses.replace(services, upkeep=told)
+        yield _with_notifier(services)
     finally:
         engine.dispose()
 
@@ -126,6 +124,11 @@ def make_upkeep(engine: Engine, settings: Settings) -> Upkeep:
         trips=RoundTripTables(engine),
         answers=AnswerTables(engine),
     )
+
+
+def _with_notifier(services: Services) -> Services:
+    upkeep = dataclasses.replace(services.upkeep, notifier=make_notifier(services))
+    return dataclasses.replace(services, upkeep=upkeep)
 
 
 def make_notifier(services: Services) -> Notifier:
