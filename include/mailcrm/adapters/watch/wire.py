@@ -14,6 +14,7 @@ from typing import Final, cast
 from mailcrm.adapters.dial import connection_error
 from mailcrm.adapters.imap.words import Line, Literal
 from mailcrm.adapters.tls import check_pin, tls_symptom
+from mailcrm.adapters.watch.small_tls import start_small_tls
 from mailcrm.errors import MailcrmError, ServerUnreachableError
 from mailcrm.records import Direction, Endpoint, TlsPolicy
 from mailcrm.records.text import escape_text
@@ -22,8 +23,8 @@ __all__ = ["WatchWire"]
 
 MAX_LINE_BYTES: Final = 64 * 1024
 MAX_LITERAL_BYTES: Final = 64 * 1024
-_HANDSHAKE_LIMIT_S: Final = 15.0
-_SHUTDOWN_LIMIT_S: Final = 2.0
+_HANDSHAKE_LIMIT_S: Final = 15
+_SHUTDOWN_LIMIT_S: Final = 2
 _LITERAL: Final = re.compile(rb"~?\{(\d{1,20})\+?\}$")
 
 
@@ -116,7 +117,6 @@ class WatchWire(asyncio.Protocol):
         Raises:
             UnsafeConnectionError, ServerUnreachableError: it is closed then.
         """
-        loop = asyncio.get_running_loop()
         host = self.endpoint.host.strip("[]")
         if self._transport is None or self.failure is not None:
             raise self.failure or self._error("the connection is closed", "closed")
@@ -124,16 +124,9 @@ class WatchWire(asyncio.Protocol):
             self.abort()
             raise connection_error(Direction.IMAP, self.endpoint, "plaintext_port")
         try:
-            transport = await loop.start_tls(
-                self._transport,
-                self,
-                context,
-                server_hostname=host,
-                ssl_handshake_timeout=_HANDSHAKE_LIMIT_S,
-                ssl_shutdown_timeout=_SHUTDOWN_LIMIT_S,
+            transport = await start_small_tls(
+                self._transport, self, context, host, _HANDSHAKE_LIMIT_S, _SHUTDOWN_LIMIT_S
             )
-            if transport is None:
-                raise ConnectionResetError
             self._transport = transport
             check_pin(cast("ssl.SSLSocket", transport.get_extra_info("ssl_object")), policy)
         except (OSError, ValueError) as error:
