@@ -8,7 +8,9 @@ from airflow.sdk import Param
 
 from mailcrm.errors import SettingsError
 
-__all__ = ["mailbox_params", "read_folders", "read_midnight"]
+__all__ = ["PARAM_NAMES", "mailbox_params", "read_folders", "read_midnight"]
+
+PARAM_NAMES = ("since", "until", "folders", "round_trip")
 
 
 def mailbox_params() -> dict[str, Param]:

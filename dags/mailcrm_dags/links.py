@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
-__all__ = ["mailbox_url", "run_url"]
+__all__ = ["mailbox_url", "quality_url", "run_url"]
 
 
 def mailbox_url(mailbox_id: str) -> str:
@@ -15,6 +15,11 @@ def mailbox_url(mailbox_id: str) -> str:
 def run_url(run_id: str) -> str:
     """The report of a run of ours (`sales/manual__2026-…`)."""
     return f"{_base()}/mailcrm/runs/{quote(run_id, safe='')}"
+
+
+def quality_url() -> str:
+    """The page on match quality."""
+    return f"{_base()}/mailcrm/match"
 
 
 def _base() -> str:

@@ -1,9 +1,10 @@
 """One DAG per connected mailbox, from a shard that the bundle wrote.
 
-verify_imap -> plan -> fetch (one task per folder slice) -> match -> check -> publish
+verify_imap -> [approve] -> plan -> fetch (one task per folder slice) -> match -> check -> publish
 verify_smtp    (stands alone: broken sending shows red, and reading goes on)
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.task.trigger_rule import TriggerRule
 
 from mailcrm_dags import tasks
+from mailcrm_dags.approval import MailboxApproval
 from mailcrm_dags.assets import mailbox_asset
 from mailcrm_dags.declare import START, declare
 from mailcrm_dags.form import mailbox_params
@@ -36,6 +38,11 @@ folders; leave a field empty to keep the mailbox's own setting. Running again re
 run left open, and publishes nothing twice.
 
 `verify_smtp` stands alone: while it is red, mail is still read."""
+
+APPROVE_DOC = """Ask a person before a window is read that exceeds the mailbox's policy.
+
+Shows what the window holds, and how right matching was so far. Rejected, or not answered in
+time: nothing is read."""
 
 BROKEN_DOC = """### This mailbox cannot run
 {problem}
@@ -96,7 +103,17 @@ def _declare_flow(entry: MailboxEntry) -> None:
     pool = {"pool": entry.pool}
     verified = declare(tasks.verify, 5, task_id="verify_imap", **pool)(entry.mailbox_id, "imap")
     declare(tasks.verify, 5, task_id="verify_smtp", **pool)(entry.mailbox_id, "smtp")
-    planned = declare(tasks.plan, 60, **pool)(entry.mailbox_id)
+    approved = MailboxApproval(
+        task_id=tasks.APPROVE,
+        mailbox_id=entry.mailbox_id,
+        execution_timeout=dt.timedelta(minutes=60),
+        doc_md=APPROVE_DOC,
+        **pool,
+    )
+    # `approve` is skipped in all runs but those whose window exceeds the mailbox's policy.
+    planned = declare(tasks.plan, 60, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **pool)(
+        entry.mailbox_id
+    )
     fetched = declare(
         tasks.fetch,
         120,
@@ -109,7 +126,8 @@ def _declare_flow(entry: MailboxEntry) -> None:
     matched = declare(tasks.match, 60, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)()
     checked = declare(tasks.check, 60)()
     published = declare(tasks.publish, 60, outlets=[mailbox_asset(entry.mailbox_id)])()
-    verified >> planned >> fetched >> matched >> checked >> published
+    verified >> [approved, planned]
+    approved >> planned >> fetched >> matched >> checked >> published
 
 
 def _tags(entry: MailboxEntry) -> set[str]:

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from mailcrm.errors import FencedError, PermanentError, SettingsError, UnknownMailboxError
 from mailcrm.records import Direction, FolderSlice, Lease
 from mailcrm_dags.assets import emit_counts
-from mailcrm_dags.connections import AirflowCredentials
-from mailcrm_dags.form import read_folders, read_midnight
-from mailcrm_dags.metrics import AirflowMetrics
+from mailcrm_dags.runs import asked_window, check_params, our_run_id
+from mailcrm_dags.work import with_services
 
 if TYPE_CHECKING:
     from mailcrm.services.wiring import Services
@@ -26,8 +26,7 @@ __all__ = ["check", "explain_problem", "fetch", "match", "plan", "publish", "ver
 Result = TypeVar("Result")
 
 LEASE_KEY = "lease"
-DAG_PREFIX = "mailbox__"
-LABEL_LENGTH = 120
+APPROVE = "approve"
 
 
 def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
@@ -35,23 +34,32 @@ def verify(mailbox_id: str, direction: str) -> dict[str, Any]:
 
     Red with the server's own words and what to change. A refused login is not tried again.
     """
+    from mailcrm.services.approval import may_need_approval
     from mailcrm.services.verify import raise_unless_usable, run_verify
 
     asked = Direction(direction)
     context = get_current_context()
     wants_trip = asked is Direction.SMTP and bool(context["params"].get("round_trip"))
-    request = f"{mailbox_id}/{context['run_id']}"
+    request = our_run_id(mailbox_id, context)
+    check_params(context)
+    window = asked_window(context)
 
-    def run(services: "Services") -> dict[str, Any]:
+    def run(services: "Services") -> tuple[dict[str, Any], bool]:
         _require_active(services, mailbox_id)
         result = run_verify(services, mailbox_id, [asked])[asked]
         raise_unless_usable(mailbox_id, result)
         found = {"state": result.state.value, "stage": result.stage, "advice": result.advice}
         if wants_trip:
             found["round_trip"] = _round_trip(services, mailbox_id, request)
-        return found
+        asks = asked is Direction.IMAP and may_need_approval(services, mailbox_id, *window)
+        return found, asks
 
-    return _with_services(run)
+    found, asks = with_services(run)
+    if asked is Direction.IMAP and not asks:
+        # Skipped from here, so that a run of the mailbox's own window does not even start it.
+        context["ti"].xcom_push(key="return_value", value=found)
+        raise DownstreamTasksSkipped(tasks=[APPROVE])  # type: ignore[no-untyped-call]
+    return found
 
 
 def _round_trip(services: "Services", mailbox_id: str, request: str) -> str:
@@ -70,25 +78,27 @@ def plan(mailbox_id: str) -> list[dict[str, Any]]:
 
     One slice is one fetch task. No slice: nothing new, and everything after this is skipped.
     """
-    from mailcrm.services.plan import PlanResult, run_plan
+    from mailcrm.services.plan import run_plan
     from mailcrm.services.publish import read_summary
+    from mailcrm.services.slices import label_slice
 
     context = get_current_context()
-    params = context["params"]
-    # Airflow's run ids are unique within a DAG; ours are unique over all mailboxes.
-    run_id = f"{mailbox_id}/{context['run_id']}"
-    since, until = read_midnight(params, "since"), read_midnight(params, "until")
-    folders = read_folders(params)
+    run_id = our_run_id(mailbox_id, context)
+    check_params(context)
+    window = asked_window(context)
+    # Airflow maps no more; what is left stays open, newest first, for the next run.
+    limit = conf.getint("core", "max_map_length", fallback=1024)
 
-    def run(services: "Services") -> PlanResult:
-        result = run_plan(services, mailbox_id, run_id, since, until, folders)
+    def run(services: "Services") -> tuple[Lease, list[dict[str, Any]]]:
+        result = run_plan(services, mailbox_id, run_id, *window)
         if not result.slices:  # nothing follows that could turn red for what is still open
             read_summary(services, run_id).raise_unless_complete()
-        return result
+        slices = result.slices[:limit]
+        return result.lease, [{"label": label_slice(services, s), **asdict(s)} for s in slices]
 
-    result = _with_services(run)
-    context["ti"].xcom_push(key=LEASE_KEY, value=asdict(result.lease))
-    return [{"label": _label(part), **asdict(part)} for part in result.slices]
+    lease, slices = with_services(run)
+    context["ti"].xcom_push(key=LEASE_KEY, value=asdict(lease))
+    return slices
 
 
 def fetch(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def fetch(part: Mapping[str, Any]) -> dict[str, Any]:
 
     values = {name: value for name, value in part.items() if name != "label"}
     folder_slice, lease = FolderSlice(**values), _lease()
-    return _counts(_with_services(lambda s: run_fetch(s, lease, folder_slice)))
+    return _counts(with_services(lambda s: run_fetch(s, lease, folder_slice)))
 
 
 def match() -> dict[str, Any]:
@@ -152,19 +162,8 @@ def explain_problem(where: str, problem: str) -> None:
     raise SettingsError(where=where, problem=problem)
 
 
-def _with_services(run: "Callable[[Services], Result]") -> Result:
-    from mailcrm.services.metrics import run_measured
-    from mailcrm.services.wiring import open_services
-
-    context = get_current_context()
-    mailbox_id = context["dag"].dag_id.removeprefix(DAG_PREFIX)
-    task_id = context["ti"].task_id
-    with open_services(credentials=AirflowCredentials()) as services:
-        return run_measured(services, AirflowMetrics(), mailbox_id, task_id, run)
-
-
 def _close_on_failure(lease: Lease, run: "Callable[[Services], Result]") -> Result:
-    """As `_with_services`; an error that is not tried again also marks the run as failed."""
+    """As `with_services`; an error that is not tried again also marks the run as failed."""
     from mailcrm.services.publish import close_failed
 
     def guarded(services: "Services") -> Result:
@@ -176,7 +175,7 @@ def _close_on_failure(lease: Lease, run: "Callable[[Services], Result]") -> Resu
             close_failed(services, lease)
             raise
 
-    return _with_services(guarded)
+    return with_services(guarded)
 
 
 def _require_active(services: "Services", mailbox_id: str) -> None:
@@ -195,10 +194,6 @@ def _lease() -> Lease:
     # Pulled, not passed: an edge from plan would count as a success in match's trigger rule.
     values = get_current_context()["ti"].xcom_pull(task_ids="plan", key=LEASE_KEY)
     return Lease(**values)
-
-
-def _label(part: FolderSlice) -> str:
-    return f"{part.folder} uid {part.uid_low}-{part.uid_high}"[:LABEL_LENGTH]
 
 
 def _counts(result: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.xdist_group("dags")
 FLOW = {
     "verify_imap": [],
     "verify_smtp": [],
-    "plan": ["verify_imap"],
+    "approve": ["verify_imap"],
+    "plan": ["approve", "verify_imap"],
     "fetch": ["plan"],
     "match": ["fetch"],
     "check": ["match"],
@@ -61,6 +62,7 @@ def test_dag_publish_alone_updates_the_mailbox_asset(dag):
 def test_dag_match_runs_when_one_slice_came_through(dag):
     rules = {name: task["trigger_rule"] for name, task in dag["tasks"].items()}
     assert rules.pop("match") == "all_done_min_one_success"
+    assert rules.pop("plan") == "none_failed_min_one_success"
     assert set(rules.values()) == {"all_success"}
 
 

@@ -13,6 +13,7 @@ from fakes.mail_reader import FakeMailbox, FakeMailServers
 from faults.light_gate import LightGate
 from faults.steps import SteppedServers, watch_engine
 from mailcrm.adapters.crm_database import schema
+from mailcrm.adapters.crm_database.approvals import ApprovalTables
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine, reading
 from mailcrm.adapters.crm_database.held_messages import HoldTables
@@ -99,6 +100,7 @@ def make_services(
         gate=LightGate(engine, chosen),
         overview=OverviewTables(engine),
         holds=HoldTables(engine),
+        approvals=ApprovalTables(engine),
         servers=servers,
         credentials=EnvironmentCredentials(variables),
         files=LocalFiles(chosen.home, chosen.files_url),

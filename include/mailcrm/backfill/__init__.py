@@ -4,6 +4,7 @@ A run plans from the server's full uid listing of its window minus the ledger; U
 HIGHESTMODSEQ only save work. Pure: values in, values out.
 """
 
+from mailcrm.backfill.approvals import approval_reasons, uncovered_days
 from mailcrm.backfill.coverage import Interval, merge_intervals
 from mailcrm.backfill.doubts import (
     find_hidden_mail,
@@ -19,6 +20,7 @@ from mailcrm.backfill.windows import plan_search, plan_window, utc_midnight
 __all__ = [
     "Interval",
     "ListingPlan",
+    "approval_reasons",
     "find_hidden_mail",
     "is_mass_vanishing",
     "merge_intervals",
@@ -32,5 +34,6 @@ __all__ = [
     "plan_unknown",
     "plan_window",
     "resolve_folders",
+    "uncovered_days",
     "utc_midnight",
 ]

@@ -4,6 +4,7 @@
 `tests/contract/` holds fakes to the same behaviour.
 """
 
+from mailcrm.ports.approval import Approvals
 from mailcrm.ports.files import Files
 from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
 from mailcrm.ports.holds import Holds
@@ -23,6 +24,7 @@ from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 
 __all__ = [
     "Answers",
+    "Approvals",
     "Clock",
     "Connections",
     "Contacts",

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailcrm.errors import IncompleteRunError, MailcrmError
 from mailcrm.records import COUNT_NAMES, Certificate, Direction, Outcome, VerifyResult, Window
+from mailcrm.services.approval import sign_off
 from mailcrm.services.check import run_check
 from mailcrm.services.fetch import Progress, run_fetch
 from mailcrm.services.match import run_match
@@ -94,10 +95,11 @@ def run_mailbox(
     folders: Sequence[str] | None = None,
     progress: Progress | None = None,
     accept_vanished: bool = False,
+    asked_by: str = "command line",
 ) -> RunReport:
     """Verify, plan, fetch, match, check and publish one mailbox.
 
-    Being asked for by a person, it is itself the sign-off of its window.
+    Being asked for by a person (`asked_by`), it is itself the sign-off of its window.
 
     Raises:
         UnknownMailboxError, SettingsError: before anything was tried. Later errors are the
@@ -112,6 +114,8 @@ def run_mailbox(
         window=mailbox_window(services, mailbox, since, until),
         started_at=now,
     )
+    if since is not None or until is not None:
+        sign_off(services, mailbox_id, report.run_id, since, until, folders, asked_by)
     started = services.clock.monotonic()
     try:
         _verify(services, report)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from mailcrm.adapters.clock import SystemClock
+from mailcrm.adapters.crm_database.approvals import ApprovalTables
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
@@ -27,6 +28,7 @@ from mailcrm.adapters.notify_mail import MailChannel
 from mailcrm.adapters.secrets import LocalCredentials
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.ports import (
+    Approvals,
     Clock,
     Connections,
     Contacts,
@@ -60,6 +62,7 @@ class Services:
     gate: Gate
     overview: Overview
     holds: Holds
+    approvals: Approvals
     servers: MailServers
     credentials: CredentialStore
     files: Files
@@ -98,6 +101,7 @@ def open_services(
             gate=GxGate(engine, settings),
             overview=OverviewTables(engine),
             holds=HoldTables(engine),
+            approvals=ApprovalTables(engine),
             servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
             credentials=credentials or LocalCredentials(settings.connections_file),
             files=LocalFiles(settings.home, settings.files_url),

@@ -5,6 +5,7 @@ Times are timestamptz in UTC, uids and sizes BIGINT, JSON is JSONB on PostgreSQL
 zones: `UtcDateTime` stores UTC there and gives aware values back.
 """
 
+from mailcrm.adapters.crm_database.schema.approvals import sync_approvals
 from mailcrm.adapters.crm_database.schema.base import (
     JSON,
     LEDGER_STATES,
@@ -109,6 +110,7 @@ __all__ = [
     "staged_decisions",
     "staged_messages",
     "staged_participants",
+    "sync_approvals",
     "sync_coverage",
     "sync_generations",
     "sync_leases",
