@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -26,6 +26,7 @@ from mailcrm.adapters.mail_servers import RealMailServers
 from mailcrm.adapters.notify import RealNotifier
 from mailcrm.adapters.notify_mail import MailChannel
 from mailcrm.adapters.secrets import LocalCredentials
+from mailcrm.adapters.side_process import SideProcess
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.ports import (
     Approvals,
@@ -67,6 +68,7 @@ class Services:
     credentials: CredentialStore
     files: Files
     upkeep: Upkeep
+    start_helper: Callable[[str], SideProcess] | None = None
 
 
 @contextlib.contextmanager
@@ -106,6 +108,8 @@ def open_services(
             credentials=credentials or LocalCredentials(settings.connections_file),
             files=LocalFiles(settings.home, settings.files_url),
             upkeep=upkeep,
+            # A helper reads credentials and settings as we do: from the environment.
+            start_helper=SideProcess if credentials is None else None,
         )
         yield _with_notifier(services)
     finally:
