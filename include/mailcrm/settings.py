@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     watch_logins: Annotated[
         int, Field(ge=1, description="Watchers of one process that log in at the same moment.")
     ] = 16
+    triggerer_capacity: Annotated[
+        int, Field(ge=1, description="Triggers that all triggerers take together.")
+    ] = 1000
     reports_kept: Annotated[
         int, Field(ge=0, description="Run reports kept for each mailbox; 0 writes none.")
     ] = 50

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from architecture.project import ROOT
@@ -123,3 +124,9 @@ def test_values_image_airflow_and_mapping_agree_with_the_rest() -> None:
     assert image.endswith(VALUES["airflowVersion"])
     mapping = yaml.safe_load((ROOT / "deploy" / "statsd-exporter.yaml").read_text())
     assert VALUES["statsd"]["extraMappings"] == mapping["mappings"]
+
+
+@pytest.mark.row("R216")
+def test_connection_test_button_is_off_wherever_airflow_is_deployed() -> None:
+    name = "AIRFLOW__CORE__TEST_CONNECTION"
+    assert {GIVEN[name], environment()[name]} == {"Disabled"}

@@ -76,3 +76,11 @@ def test_dag_file_is_short_and_declares_only(path: Path) -> None:
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     assert not names & DAG_MAY_NOT_NAME
+
+
+@pytest.mark.row("R215")
+@pytest.mark.parametrize("path", code_files(), ids=short)
+def test_imports_mail_goes_through_our_own_adapters_not_airflows_hooks(path: Path) -> None:
+    imported = imported_modules(list(ast.walk(parse(path))))
+    hooks = ("airflow.providers.imap", "airflow.providers.smtp")
+    assert not [name for name in imported if name.startswith(hooks)]
