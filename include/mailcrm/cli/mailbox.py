@@ -140,7 +140,8 @@ def propose(
     context: typer.Context,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Such as ann@gmail.com.")],
     online: Annotated[
-        bool, typer.Option("--online", help="Ask the domain's autoconfig pages, too (HTTPS).")
+        bool,
+        typer.Option("--online", help="Ask the domain, too: autoconfig pages (HTTPS), SRV, MX."),
     ] = False,
     as_json: AsJson = False,
 ) -> Reply:

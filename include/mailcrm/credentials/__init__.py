@@ -14,12 +14,19 @@ from mailcrm.credentials.providers import (
     propose_ownership,
     propose_settings,
 )
+from mailcrm.credentials.service_records import (
+    SERVICES,
+    ServiceRecord,
+    propose_from_exchanges,
+    propose_from_records,
+)
 from mailcrm.credentials.symptoms import Diagnosis, classify_symptom
 
 __all__ = [
     "BROKEN_AFTER",
     "MAIL_PORTS",
     "REJECTIONS",
+    "SERVICES",
     "TOKEN_HOSTS",
     "Answer",
     "AnswerKind",
@@ -28,6 +35,7 @@ __all__ = [
     "Proposal",
     "Provider",
     "RetryPlan",
+    "ServiceRecord",
     "choose_safe_addresses",
     "classify_answer",
     "classify_symptom",
@@ -38,6 +46,8 @@ __all__ = [
     "find_provider_of_host",
     "is_loopback",
     "parse_autoconfig",
+    "propose_from_exchanges",
+    "propose_from_records",
     "propose_ownership",
     "propose_settings",
 ]

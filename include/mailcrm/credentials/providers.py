@@ -9,6 +9,7 @@ __all__ = [
     "Provider",
     "find_provider",
     "find_provider_of_host",
+    "propose_from_provider",
     "propose_ownership",
     "propose_settings",
 ]
@@ -104,8 +105,11 @@ def propose_settings(address: str) -> Proposal | None:
         address: One address, `local@domain`.
     """
     row = find_provider(address)
-    if row is None:
-        return None
+    return None if row is None else propose_from_provider(row, address)
+
+
+def propose_from_provider(row: Provider, address: str) -> Proposal:
+    """One provider's settings for one address."""
     notes = [row.password]
     if row.oauth:
         notes += [row.oauth, _XOAUTH2_OFFER]
