@@ -4,7 +4,6 @@ Roles are not ours: each is a permission that Airflow's auth manager grants or r
 they mean the same with every auth manager (docs/pages.md).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, Any
@@ -31,10 +30,10 @@ __all__ = [
     "CurrentPerson",
     "Operator",
     "Person",
+    "Requires",
     "Role",
     "Viewer",
     "current_person",
-    "requires",
 ]
 
 
@@ -99,28 +98,30 @@ def current_person(request: Request, user: Annotated[Any, Depends(get_user)]) ->
 CurrentPerson = Annotated[Person, Depends(current_person)]
 
 
-def requires(role: Role) -> Callable[..., Person]:
+@dataclass(frozen=True, slots=True)
+class Requires:
     """A dependency: the person, who must have the role.
 
     On the mailbox of the path's `mailbox_id` where it has one; else in general, or (to look) on
     any mailbox, whereupon the route shows theirs only.
     """
 
-    def check(request: Request, person: CurrentPerson) -> Person:
+    role: Role
+
+    def __call__(self, request: Request, person: CurrentPerson) -> Person:
+        """Let the person through; 403 or 404 where they may not."""
         mailbox_id = request.path_params.get("mailbox_id")
         if mailbox_id is not None:
-            person.check(mailbox_id, role)
-        elif person.role() < role and not _has_somewhere(person, role):
-            raise HTTPException(403, _refusal(role))
+            person.check(mailbox_id, self.role)
+        elif person.role() < self.role and not _has_somewhere(person, self.role):
+            raise HTTPException(403, _refusal(self.role))
         return person
 
-    return check
 
-
-Viewer = Annotated[Person, Depends(requires(Role.VIEWER))]
-Analyst = Annotated[Person, Depends(requires(Role.ANALYST))]
-Operator = Annotated[Person, Depends(requires(Role.OPERATOR))]
-Admin = Annotated[Person, Depends(requires(Role.ADMIN))]
+Viewer = Annotated[Person, Depends(Requires(Role.VIEWER))]
+Analyst = Annotated[Person, Depends(Requires(Role.ANALYST))]
+Operator = Annotated[Person, Depends(Requires(Role.OPERATOR))]
+Admin = Annotated[Person, Depends(Requires(Role.ADMIN))]
 
 
 def owner_team(mailbox_id: str) -> str | None:

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -17,15 +19,26 @@ LIST_ROUTES = """
 import json, sys
 sys.path.insert(0, "plugins")
 from mailcrm_plugin.app import build_app
-found = [(r.path, sorted(r.methods)) for r in build_app().routes]
+def role(route):
+    calls = [getattr(d.call, "role", None) for d in route.dependant.dependencies]
+    return max((c.name for c in calls if c is not None), default="")
+found = [(r.path, sorted(r.methods), role(r)) for r in build_app().routes]
 print("@@" + json.dumps(found))
 """
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
+class Route(NamedTuple):
+    """One route; `role` is the name of the role that it asks for, empty for none."""
+
+    path: str
+    methods: list[str]
+    role: str
+
+
 @pytest.fixture(scope="session")
-def routes(pages: AirflowPages) -> list[tuple[str, list[str]]]:
-    """Path and methods of every route that the application serves."""
+def routes(pages: AirflowPages) -> list[Route]:
+    """Every route that the application serves."""
     done = subprocess.run(
         [sys.executable, "-c", LIST_ROUTES],
         env=pages.environment(),
@@ -35,7 +48,7 @@ def routes(pages: AirflowPages) -> list[tuple[str, list[str]]]:
         check=True,
         timeout=120,
     )
-    return [(path, methods) for path, methods in json.loads(done.stdout.rpartition("@@")[2])]
+    return [Route(*row) for row in json.loads(done.stdout.rpartition("@@")[2])]
 
 
 def token_of(client: httpx.Client) -> str:
@@ -51,12 +64,10 @@ def filled(path: str) -> str:
 
 
 @pytest.mark.row("R185")
-def test_every_route_anonymous_is_refused(
-    pages: AirflowPages, routes: list[tuple[str, list[str]]]
-) -> None:
+def test_every_route_anonymous_is_refused(pages: AirflowPages, routes: list[Route]) -> None:
     open_routes = []
     with pages.client(None) as client:
-        paths = {filled(path) for path, _ in routes}
+        paths = {filled(path) for path, _, _ in routes}
         for path in sorted(paths | {"/static/mailcrm.css", "/openapi.json", "/docs"}):
             for method in METHODS:
                 answer = client.request(method, f"/mailcrm{path}")
@@ -68,9 +79,9 @@ def test_every_route_anonymous_is_refused(
 
 @pytest.mark.row("R186")
 def test_every_post_without_token_or_from_elsewhere_is_refused(
-    pages: AirflowPages, routes: list[tuple[str, list[str]]]
+    pages: AirflowPages, routes: list[Route]
 ) -> None:
-    posts = [filled(path) for path, methods in routes if "POST" in methods]
+    posts = [filled(path) for path, methods, _ in routes if "POST" in methods]
     with pages.client("ada") as client:
         token = token_of(client)
         for path in posts:
@@ -89,9 +100,9 @@ def test_every_post_without_token_or_from_elsewhere_is_refused(
 
 @pytest.mark.row("R186")
 def test_every_get_route_takes_no_other_way_to_change(
-    routes: list[tuple[str, list[str]]],
+    routes: list[Route],
 ) -> None:
-    mixed = [path for path, methods in routes if {"GET", "POST"} <= set(methods)]
+    mixed = [path for path, methods, _ in routes if {"GET", "POST"} <= set(methods)]
     assert mixed == ["/{rest:path}"]
 
 
@@ -131,3 +142,59 @@ def test_team_sees_its_own_mailboxes_only(pages: AirflowPages) -> None:
         "sue": {"teamsupport@"},
         "ada": {"teamsales@", "teamsupport@"},
     }
+
+
+RANKS = ("VIEWER", "ANALYST", "OPERATOR", "ADMIN")
+# Styles and scripts, and the page for what is not there: for everybody who is logged in.
+FOR_EVERYBODY = {"/static/{name}", "/{rest:path}"}
+
+
+@pytest.mark.row("R218")
+def test_every_route_people_below_its_role_are_refused(
+    pages: AirflowPages, routes: list[Route]
+) -> None:
+    assert {path for path, _, role in routes if not role} == FOR_EVERYBODY
+    with pages.services() as services:
+        mailbox = dataclasses.replace(make_mailbox(address="m@acme.example"), id="matrix")
+        services.registry.write_mailbox(mailbox, services.clock.now())
+    wrong = []
+    people = ("vera", "ann", "otto")
+    for rank, user in enumerate(people):
+        with pages.client(user) as client:
+            headers = {"X-Mailcrm-Token": token_of(client)}
+            for path, methods, role in routes:
+                if not role or RANKS.index(role) <= rank:
+                    continue
+                url = f"/mailcrm{filled(path.replace('{mailbox_id}', 'matrix'))}"
+                method = "POST" if "POST" in methods else "GET"
+                answer = client.request(method, url, headers=headers)
+                if answer.status_code != 403:
+                    wrong.append((user, method, path, answer.status_code))
+    assert not wrong
+
+
+@pytest.mark.row("R192")
+def test_page_that_fails_shows_an_id_and_no_trace(pages: AirflowPages) -> None:
+    marker = "m4rker-in-the-row"
+    with pages.services() as services:
+        mailbox = dataclasses.replace(make_mailbox(address="b@acme.example"), id="breaks")
+        services.registry.write_mailbox(mailbox, services.clock.now())
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        database.execute(
+            "INSERT INTO sync_runs (run_id, mailbox_id, batch_id, token, window_since,"
+            " window_until, window_is_open, state, started_at, decisions)"
+            " VALUES ('breaks/1', 'breaks', 'b', 1, '2026-11-01', '2026-11-02', 0, 'published',"
+            " '2026-11-02', ?)",
+            [json.dumps({marker: marker})],
+        )
+    with pages.client("ada") as client:
+        answer = client.get("/mailcrm/mailboxes/breaks")
+    assert answer.status_code == 500
+    found = re.search(r"Id <code>([0-9a-f]{12})</code>", answer.text)
+    assert found
+    assert "Traceback" not in answer.text
+    assert marker not in answer.text
+    assert f"id={found[1]}" in pages.log()
+    assert marker not in pages.log()
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        database.execute("DELETE FROM sync_runs WHERE run_id = 'breaks/1'")
