@@ -56,6 +56,14 @@ class Ports:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Memory (PSS) and processor seconds."""
+
+    memory_mb: float
+    cpu_s: float
+
+
 @dataclass
 class ComposeStack:
     """The services of the file, started one by one."""
@@ -141,15 +149,18 @@ class ComposeStack:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout
 
-    def usage(self) -> str:
-        """Memory (PSS) and processor seconds of each service's whole session, as a table."""
-        rows = [f"{'service':24}{'PSS MB':>8}{'CPU s':>8}{'processes':>11}"]
-        for name, process in self.processes.items():
-            found = [pid for pid in _pids() if _session(pid) == process.pid]
-            memory = sum(_pss_kb(pid) for pid in found) / 1024
-            seconds = sum(_cpu_s(pid) for pid in found)
-            rows.append(f"{name:24}{memory:8.0f}{seconds:8.1f}{len(found):11}")
-        return "\n".join(rows)
+    def usage(self) -> dict[str, Usage]:
+        """What each service's whole session takes and has taken."""
+        sessions: dict[int, list[int]] = {}
+        for pid in _pids():
+            sessions.setdefault(_session(pid), []).append(pid)
+        return {
+            name: Usage(
+                sum(map(_pss_kb, found := sessions.get(process.pid, []))) / 1024,
+                sum(map(_cpu_s, found)),
+            )
+            for name, process in self.processes.items()
+        }
 
     def stop(self) -> None:
         """Ask all at once, then wait for each."""

@@ -13,13 +13,13 @@ import re
 import secrets as random
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from acceptance.compose_stack import Api, ComposeStack, open_stack, required_names
+from acceptance.compose_stack import Api, ComposeStack, Usage, open_stack, required_names
 from mailcrm.records.metrics import METRICS
 from servers.dovecot import PASSWORD, Append, DovecotServer, DovecotUser
 from servers.ports import LOOPBACK
@@ -173,25 +173,44 @@ def start_all(stack: ComposeStack) -> Api:
     return Api(stack.ports.api, stack.secrets)
 
 
-def run_mailboxes(stack: ComposeStack, api: Api) -> dict[str, str]:
-    """Run every mailbox's DAG once; how each ended."""
+def sign_in(stack: ComposeStack, api: Api) -> None:
+    """Wait for the API server and every mailbox's DAG, and unpause them."""
     stack.wait("API server", lambda: api.call("GET", "/execution/health"))
     api.sign_in()
-    started = []
     for name in MAILBOXES:
         path = f"/api/v2/dags/mailbox__{name}"
         stack.wait(f"DAG of {name}", lambda path=path: api.call("GET", path))
         api.call("PATCH", path, {"is_paused": False})
-        started.append(api.call("POST", f"{path}/dagRuns", {"logical_date": None}))
-    assert all(started)
 
-    def ended() -> dict[str, str]:
+
+def run_mailboxes(stack: ComposeStack, api: Api, rounds: int) -> dict[str, set[str]]:
+    """Run every mailbox's DAG once more; the states of its runs, of which there are `rounds`."""
+    for name in MAILBOXES:
+        assert api.call("POST", f"/api/v2/dags/mailbox__{name}/dagRuns", {"logical_date": None})
+
+    def ended() -> dict[str, set[str]]:
         runs = api.call("GET", "/api/v2/dags/~/dagRuns")["dag_runs"]
-        states = {run["dag_id"].removeprefix("mailbox__"): run["state"] for run in runs}
-        return states if set(states.values()) <= {"success", "failed"} else {}
+        states: dict[str, set[str]] = {}
+        for run in runs:
+            states.setdefault(run["dag_id"].removeprefix("mailbox__"), set()).add(run["state"])
+        is_over = len(runs) == rounds * len(MAILBOXES) and all(
+            state in ("success", "failed") for found in states.values() for state in found
+        )
+        return states if is_over else {}
 
-    found: dict[str, str] = stack.wait("end of all runs", ended)
+    found: dict[str, set[str]] = stack.wait("end of all runs", ended)
     return found
+
+
+def show_usage(first: Mapping[str, Usage], both: Mapping[str, Usage]) -> None:
+    """What docs/production.md cites; seen with pytest -s."""
+    head = f"{'':22}{'memory MB':>10}{'CPU s to first runs':>22}{'CPU s without news':>20}"
+    rows = [
+        f"{name:22}{both[name].memory_mb:10.0f}{usage.cpu_s:22.1f}"
+        f"{both[name].cpu_s - usage.cpu_s:20.1f}"
+        for name, usage in first.items()
+    ]
+    print("\n".join(["", head, *rows]))  # noqa: T201
 
 
 @dataclasses.dataclass
@@ -232,11 +251,14 @@ def test_compose_two_workers_without_a_shared_disk_sync_every_mailbox(
     ):
         api = start_all(stack)
         connect(stack, users, smtp_sink)
-        states = run_mailboxes(stack, api)
-        assert set(states.values()) == {"success"}, (states, stack.tail())
-        usage = stack.usage()
+        sign_in(stack, api)
+        usage = []
+        for rounds in (1, 2):
+            states = run_mailboxes(stack, api, rounds)
+            assert states == {name: {"success"} for name in MAILBOXES}, stack.tail()
+            usage.append(stack.usage())
         stack.stop()
-    print(f"\n{usage}")  # noqa: T201  seen with pytest -s; docs/production.md cites it
+    show_usage(*usage)
     check_tables(Crm(postgres))
     check_both_workers_worked(stack)
     check_nothing_leaked(stack, Crm(postgres, "airflow"))
@@ -247,12 +269,14 @@ def test_compose_two_workers_without_a_shared_disk_sync_every_mailbox(
 
 
 def check_tables(crm: Crm) -> None:
-    """Every message once, the one that all got with a sighting each, and balanced certificates."""
+    """Every message once, the one that all got sighted everywhere; the second runs find nothing."""
     assert crm.rows("SELECT count(*) FROM crm_messages") == [(len(MAILBOXES) * (MESSAGES - 1) + 1,)]
     assert crm.rows("SELECT count(*) FROM crm_message_sightings") == [(len(MAILBOXES) * MESSAGES,)]
     assert crm.rows("SELECT DISTINCT contact_id FROM crm_message_contacts") == [("C1",)]
     runs = crm.rows("SELECT mailbox_id, state, certificate FROM sync_runs")
-    assert {name: state for name, state, _ in runs} == dict.fromkeys(MAILBOXES, "published")
+    assert sorted((name, state) for name, state, _ in runs) == sorted(
+        (name, state) for name in MAILBOXES for state in ("nothing_new", "published")
+    )
     assert all("false" not in json.dumps(certificate) for *_, certificate in runs)
 
 
