@@ -79,9 +79,7 @@ def _parse(
 ) -> ParsedMessage:
     size = len(raw) if size_bytes is None else max(size_bytes, len(raw))
     defects = {"raw_capped": None} if size > len(raw) and not omitted else {}
-    if b"\n" not in raw and b"\r" in raw:
-        raw = raw.replace(b"\r", b"\n")
-    raw = raw.removeprefix(codecs.BOM_UTF8)
+    raw = _mend_lines(raw)
     header = split_fields(raw, 0, len(raw), top=True)
     structure = walk_parts(raw, header, len(raw))
     body = read_body(raw, structure, omitted)
@@ -112,6 +110,13 @@ def _parse(
         defects=tuple(defects),
         partial=not _PARTIAL.isdisjoint(defects),
     )
+
+
+def _mend_lines(raw: bytes) -> bytes:
+    """Without a byte order mark, and with line feeds where only carriage returns end lines."""
+    if b"\n" not in raw and b"\r" in raw:
+        raw = raw.replace(b"\r", b"\n")
+    return raw.removeprefix(codecs.BOM_UTF8)
 
 
 def list_parts(raw: bytes) -> tuple[str, ...]:
