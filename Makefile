@@ -35,10 +35,10 @@ QUIETLY = 2>&1 | sed -u -e '/^ [-+~] /d' -e '/^ *Downloaded /d' -e 's/^/      /'
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make pins" $(ARGS)
 
-.PHONY: help demo up test evidence evaluate bench check format pins venv clean
+.PHONY: help demo up test evidence evaluate bench bench-airflow check format pins venv clean
 
 help:  ## list the commands
-	@sed -n -E 's/^([a-z]+):.*  ## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n -E 's/^([a-z-]+):.*  ## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed  ## fill a local mail server, sync it through Airflow into CRM tables, show the result
 	@$(BIN)/mailcrm demo
@@ -53,7 +53,7 @@ test: $(VENV)/.installed-dev  ## every test, against real servers (installs miss
 evidence: $(VENV)/.installed-dev  ## the long form of the fault tests; writes docs/evidence.md
 	@bash tests/setup_servers.sh
 	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md \
-		tests/contract tests/faults tests/integration tests/unit
+		tests/contract tests/faults tests/integration tests/unit tests/acceptance/test_crashes.py
 
 evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/match-quality.md
 	@$(BIN)/python benchmarks/match_quality.py
@@ -61,6 +61,9 @@ evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/m
 bench: $(VENV)/.installed-dev  ## time a sync beside others (N=20000 REPEATS=3 CASE=mixed; more: BENCH=--help)
 	@PYTHONPATH=tests $(BIN)/python benchmarks/sync.py --messages $(or $(N),2000) --repeats $(or $(REPEATS),1) \
 		$(if $(CASE),--case $(CASE)) $(BENCH)
+
+bench-airflow: $(VENV)/.installed-dev  ## a thousand watched mailboxes: memory, CPU, latency (N=1000)
+	@$(BIN)/python benchmarks/watchers.py --mailboxes $(or $(N),1000)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))

@@ -27,7 +27,7 @@ class MailboxEntry:
 
     `pool` is shared by all mailboxes of a provider, `connections` is how many it allows to one
     mailbox, None where it states none. `freshness_s`: a good run is wanted at least so often.
-    `idle`: new mail shall start a run.
+    `watched`: new mail starts a run.
     """
 
     mailbox_id: str
@@ -41,7 +41,7 @@ class MailboxEntry:
     pool: str = "default_pool"
     connections: int | None = None
     freshness_s: int | None = None
-    idle: bool = False
+    watched: bool = False
     problem: str | None = None
 
     @property
@@ -108,7 +108,7 @@ def _entry(row: Any, number: int) -> MailboxEntry:
         pool=str(row.get("pool") or "default_pool"),
         connections=row.get("connections"),
         freshness_s=row.get("freshness_s"),
-        idle=bool(row.get("idle")),
+        watched=bool(row.get("watched")),
         problem=_text(row.get("error")),
     )
 

@@ -13,8 +13,8 @@ __all__ = ["RETRIES", "ErrorClassPolicy"]
 LONGEST_WAIT = dt.timedelta(hours=6)
 
 RETRIES: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay": dt.timedelta(seconds=30),
+    "retries": 6,
+    "retry_delay": dt.timedelta(seconds=10),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": dt.timedelta(minutes=15),
 }

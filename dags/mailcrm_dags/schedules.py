@@ -7,9 +7,10 @@ and a second (the sixth field).
 
 import zlib
 
-from airflow.sdk import CronTriggerTimetable
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 
 from mailcrm_dags.registry import MailboxEntry
+from mailcrm_dags.watching import watched_schedule
 
 __all__ = ["mailbox_schedule", "shift_cron"]
 
@@ -17,8 +18,14 @@ __all__ = ["mailbox_schedule", "shift_cron"]
 SPREAD_MINUTES = 10
 
 
-def mailbox_schedule(entry: MailboxEntry) -> CronTriggerTimetable | None:
-    """The timetable of a mailbox; None where it runs by hand only, or is paused."""
+def mailbox_schedule(entry: MailboxEntry) -> CronTriggerTimetable | AssetOrTimeSchedule | None:
+    """The timetable of a mailbox; None where it runs by hand only, or is paused.
+
+    One that is watched runs when mail arrives, and once a day whatever its cron says.
+    """
+    watched = watched_schedule(entry)
+    if watched is not None:
+        return watched
     if entry.schedule is None or not entry.is_active:
         return None
     return CronTriggerTimetable(shift_cron(entry.schedule, entry.mailbox_id), timezone="UTC")

@@ -1,5 +1,6 @@
 """Verifies reading: one login, then EXAMINE of INBOX and of every configured folder."""
 
+import dataclasses
 import logging
 import time
 
@@ -87,7 +88,7 @@ def _open_folders(
             reader.examine(name)
         except FolderMissingError:
             return probe.folder_missing(name)
-    return probe.ok()
+    return dataclasses.replace(probe.ok(), offers_idle=connection.offers("IDLE"))
 
 
 def _limit(connection: ImapConnection, command_s: float, deadline: float) -> None:

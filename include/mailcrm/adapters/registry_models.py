@@ -168,7 +168,7 @@ class EntryModel(_Section):
     shared: SharedModel | None = None
     approval: ApprovalModel = ApprovalModel()
     freshness: Annotated[dt.timedelta | None, BeforeValidator(_parse_span)] = None
-    idle: bool = False
+    idle: bool | None = None
     tls: TlsModel = TlsModel()
     auth: Literal["password", "xoauth2"] = "password"
     trusted_authserv_ids: list[Text] = []

@@ -121,7 +121,7 @@ class Mailbox:
     auth: AuthKind = AuthKind.PASSWORD
     trusted_authserv_ids: tuple[str, ...] = ()
     approval: Approval = Approval()
-    idle: bool = False
+    idle: bool | None = None
     freshness: dt.timedelta | None = None
     origin: Origin = Origin.OPERATOR
     state: MailboxState = MailboxState.ACTIVE
@@ -190,6 +190,7 @@ class VerifyResult:
     folders or identity. `code` is the reply code or response code, `server_text` the server's
     words, escaped and capped; both None where the server said nothing. `retry_after_s` is None
     unless waiting helps. `is_credential_rejected` says that the same login would be rejected again.
+    `offers_idle`: whether the server tells of new mail by itself; None where that is not known.
     """
 
     direction: Direction
@@ -203,3 +204,4 @@ class VerifyResult:
     advice: str | None = None
     retry_after_s: float | None = None
     is_credential_rejected: bool = False
+    offers_idle: bool | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from mailcrm.credentials import find_provider_of_host
 from mailcrm.records import Mailbox
 from mailcrm.records.registry import RegistryEntry
+from mailcrm.services.watch_choice import is_watched
 from mailcrm.services.wiring import Services
 
 __all__ = ["list_dag_entries", "read_stamp"]
@@ -47,7 +48,7 @@ def _row(entry: RegistryEntry) -> dict[str, Any]:
         "schedule": mailbox.schedule,
         "team": mailbox.shared.owner_team if mailbox.shared else None,
         "freshness_s": None if freshness is None else int(freshness.total_seconds()),
-        "idle": mailbox.idle,
+        "watched": is_watched(mailbox, entry.health),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from mailcrm.errors import UnknownMailboxError
 from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.checklist import read_checklist
+from mailcrm.services.watch_choice import explain_capacity, is_watched
 from mailcrm.services.wiring import Services
 
 
@@ -13,17 +14,20 @@ def read_status(services: Services, mailbox_id: str | None = None) -> dict[str, 
 
     Returns:
         {"mailboxes": [...]} by id, as plain values (moments as aware UTC datetimes). An entry that
-        is wrong is among them, with its `problem`.
+        is wrong is among them, with its `problem`. `warnings` is there where something is wrong
+        with the installation.
 
     Raises:
         UnknownMailboxError: there is no such mailbox.
     """
     entries = list(services.registry.list_entries())
+    problem = explain_capacity(entries, services.settings.triggerer_capacity)
     if mailbox_id is not None:
         entries = [entry for entry in entries if entry.mailbox_id == mailbox_id]
         if not entries:
             raise UnknownMailboxError(mailbox_id=mailbox_id)
-    return {"mailboxes": [_status_of(services, entry) for entry in entries]}
+    warnings = {} if problem is None else {"warnings": [problem]}
+    return {"mailboxes": [_status_of(services, entry) for entry in entries], **warnings}
 
 
 def _check_known(services: Services, mailbox_id: str | None) -> None:
@@ -61,6 +65,7 @@ def _status_of(services: Services, entry: RegistryEntry) -> dict[str, Any]:
         "address": entry.address,
         "state": entry.state.value,
         "problem": entry.error,
+        "watched": entry.mailbox is not None and is_watched(entry.mailbox, entry.health),
         "checklist": read_checklist(services, entry.mailbox),
         "imap": entry.health.get("imap"),
         "smtp": entry.health.get("smtp"),

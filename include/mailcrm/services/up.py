@@ -10,6 +10,8 @@ from mailcrm.errors import SettingsError
 from mailcrm.ports.local import AirflowLogin
 from mailcrm.services.demo import MAILBOX_ID, prepare_home
 from mailcrm.services.local_wiring import Workshop, open_workshop
+from mailcrm.services.watch_choice import plan_capacity
+from mailcrm.services.wiring import open_services
 
 __all__ = ["DEFAULT_PORT", "UpReady", "run_up"]
 
@@ -52,13 +54,21 @@ def run_up(
             say(f"Port {DEFAULT_PORT} is in use; taking another: {url}")
         prepare_home(workshop, say)
         say("Starting Airflow: API server, scheduler, DAG processor, triggerer")
-        workshop.airflow.start(COMPONENTS, workshop.mail_server.credentials())
+        workshop.airflow.start(COMPONENTS, _environment(workshop))
         workshop.airflow.wait_ready(READY_TIMEOUT_S)
         dag_id = f"mailbox__{MAILBOX_ID}"
         workshop.airflow.wait_for_dag(dag_id, READY_TIMEOUT_S)
         login, home = workshop.airflow.login(), workshop.settings.home
         on_ready(UpReady(url, login, dag_id, home, workshop.airflow.logs))
         _wait(workshop)
+
+
+def _environment(workshop: Workshop) -> dict[str, str]:
+    """The mailbox's connections, and room for a trigger of each mailbox."""
+    with open_services(workshop.settings) as services:
+        mailboxes = len(services.registry.list_entries())
+    capacity = {"AIRFLOW__TRIGGERER__CAPACITY": str(plan_capacity(mailboxes))}
+    return {**workshop.mail_server.credentials(), **capacity}
 
 
 def _wait(workshop: Workshop) -> NoReturn:

@@ -87,6 +87,8 @@ def _fields(stored: Any, result: VerifyResult, after: Health, now: dt.datetime) 
     }
     if after.reason is not None:
         fields["last_reason"] = after.reason
+    if result.offers_idle is not None:
+        fields["offers_idle"] = result.offers_idle
     if result.state is VerifyState.OK:
         fields["last_ok_at"] = now
     return fields

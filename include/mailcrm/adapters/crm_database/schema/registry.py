@@ -1,6 +1,7 @@
 """The registry: mailboxes, and how their two directions are."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -42,6 +43,7 @@ mailbox_health = Table(
     Column("health_since", Time, nullable=False, comment="when this health began"),
     Column("failures", Integer, nullable=False, comment="in a row, of those that may heal"),
     Column("last_reason", Text, comment="of the latest verification that was not ok"),
+    Column("offers_idle", Boolean, comment="the server tells of new mail by itself"),
     CheckConstraint("health IN ('ok','degraded','broken','paused')", name="health"),
 )
 
