@@ -114,7 +114,7 @@ def make_message(number: int, known: int, chance: random.Random) -> ParsedMessag
 
 def make_rows(first: int, count: int, known: int) -> Iterator[StagedMessage]:
     """Messages as `fetch` stages them, with uids from `first` on."""
-    chance = random.Random(first)  # noqa: S311 (the same messages every time)
+    chance = random.Random(first)
     for number in range(first, first + count):
         message = make_message(number, known, chance)
         yield StagedMessage(

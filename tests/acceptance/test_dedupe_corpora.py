@@ -67,9 +67,7 @@ def test_list_usrp_threads_are_joined_also_without_a_tenth_of_references(dropped
         references = () if chance.random() < dropped else conversation_ids(parsed)
         people = conversation_people(parsed.participants, frozenset())
         id_hash = hash_id(parsed.message_id or name)
-        links.append(
-            ConversationLink(name, id_hash, references, parsed.subject, parsed.sent_at, people)
-        )
+        links.append(ConversationLink(name, id_hash, references, parsed.sent_at, people))
     found = plan_conversations(links, {}).of_message
     right = wrong = lost = 0
     for one, two in itertools.combinations(sorted(thread), 2):

@@ -18,7 +18,6 @@ from mailcrm.adapters.crm_database.rematch import RematchTables
 from mailcrm.adapters.crm_database.reviews import ReviewTables
 from mailcrm.adapters.quality_pages import SvgQualityPages
 from mailcrm.adapters.staging import StagingTables
-from mailcrm.dedupe import decide_identities, plan_conversations
 from mailcrm.match import ContactIndex, decide_message, plan_companies, plan_lookups
 from mailcrm.records import (
     Backfill,
@@ -31,6 +30,7 @@ from mailcrm.records import (
     Participant,
     StagedMessage,
 )
+from mailcrm.services.match import recognise_batch
 from mailcrm.services.review_wiring import ReviewServices
 
 OWN = frozenset({"sales@acme.example"})
@@ -76,22 +76,15 @@ class World:
         if news:
             staging.write_messages(lease, folder.generation_id, news, now)
         batch = lease.batch_id
-        identities = staging.read_identities(batch)
-        known_ids = staging.read_known_identities(batch)
-        staging.write_identities(lease, decide_identities(identities, known_ids))
-        links = staging.read_conversation_links(batch, OWN)
-        ids = {h for link in links for h in (link.id_hash, *link.reference_hashes)}
-        conversations = staging.read_conversations(ids)
-        people = staging.read_conversation_people(set(conversations.values()), OWN)
-        staging.write_conversations(lease, plan_conversations(links, conversations, people))
-        contexts = list(staging.read_contexts(batch))
-        contacts = self.services.contacts
+        recognised = recognise_batch(staging, batch, OWN)
+        contacts, contexts = self.services.contacts, recognised.contexts
+        staging.write_first_mark(lease, contacts.read_clock())
         index = ContactIndex(
             contacts.find_contacts(plan_lookups(contexts, OWN)),
             companies=contacts.find_companies(plan_companies(contexts, OWN)),
         )
         decided = [(one, decide_message(one, index, OWN)) for one in contexts]
-        staging.write_decisions(lease, decided)
+        staging.write_match(lease, recognised.identities, recognised.conversations, decided)
         publisher = PublishTables(self.engine)
         publisher.write_report(lease, passed_report(batch, staging.batch_hash(batch)), now)
         publisher.publish_batch(lease, now)

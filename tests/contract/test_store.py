@@ -14,7 +14,6 @@ from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.staging import StagingTables
-from mailcrm.dedupe import decide_identities, plan_conversations
 from mailcrm.errors import ChecksFailedError, DatabaseError, FencedError, PublishConflictError
 from mailcrm.records import (
     BounceReport,
@@ -26,6 +25,7 @@ from mailcrm.records import (
     StagedMessage,
     Window,
 )
+from mailcrm.services.match import recognise_batch
 
 MAILBOX = "sales"
 OWN = frozenset({"sales@acme.example"})
@@ -53,24 +53,12 @@ class Store:
         self.staging.write_messages(lease, generation.generation_id, rows, NOON)
 
     def match(self, lease: Lease, contact: str | None = None) -> None:
-        batch = lease.batch_id
-        identities = decide_identities(
-            self.staging.read_identities(batch), self.staging.read_known_identities(batch)
-        )
-        self.staging.write_identities(lease, identities)
-        links = self.staging.read_conversation_links(batch, OWN)
-        ids = {h for link in links for h in (link.id_hash, *link.reference_hashes)}
-        known = self.staging.read_conversations(ids)
-        people = self.staging.read_conversation_people(set(known.values()), OWN)
-        plan = plan_conversations(links, known, people)
-        self.staging.write_conversations(lease, plan)
-        self.staging.write_decisions(
-            lease,
-            (
-                (c, [decision(contact if p.role == "from" else None) for p in c.participants])
-                for c in self.staging.read_contexts(batch)
-            ),
-        )
+        batch = recognise_batch(self.staging, lease.batch_id, OWN)
+        rows = [
+            (c, [decision(contact if p.role == "from" else None) for p in c.participants])
+            for c in batch.contexts
+        ]
+        self.staging.write_match(lease, batch.identities, batch.conversations, rows)
 
     def publish(self, lease: Lease, contact: str | None = None) -> Certificate:
         self.match(lease, contact)

@@ -16,7 +16,6 @@ from mailcrm.adapters.crm_database.ledger import LedgerTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.expectations import GxGate
 from mailcrm.adapters.staging import StagingTables
-from mailcrm.dedupe import decide_identities, plan_conversations
 from mailcrm.records import (
     Attachment,
     Candidate,
@@ -30,6 +29,7 @@ from mailcrm.records import (
     ParsedMessage,
     StagedMessage,
 )
+from mailcrm.services.match import recognise_batch
 from mailcrm.settings import Settings
 
 RUN = "manual__2026-11-10T12:00:00+00:00 'x' {y} %s :z \\"
@@ -150,17 +150,12 @@ def _sent() -> list[StagedMessage]:
 
 
 def _match(staging: StagingTables, lease: Lease) -> None:
-    staged_now = staging.read_identities(lease.batch_id)
-    staging.write_identities(lease, decide_identities(staged_now, []))
-    links = staging.read_conversation_links(lease.batch_id, frozenset({"sales@acme.example"}))
-    staging.write_conversations(lease, plan_conversations(links, {}))
-    staging.write_decisions(
-        lease,
-        (
-            (context, list(_decisions(context.uid, len(context.participants))))
-            for context in staging.read_contexts(lease.batch_id)
-        ),
-    )
+    batch = recognise_batch(staging, lease.batch_id, frozenset({"sales@acme.example"}))
+    rows = [
+        (context, list(_decisions(context.uid, len(context.participants))))
+        for context in batch.contexts
+    ]
+    staging.write_match(lease, batch.identities, batch.conversations, rows)
 
 
 def _decisions(uid: int, count: int) -> Iterator[Decision]:

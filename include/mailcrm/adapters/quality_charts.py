@@ -93,9 +93,8 @@ def chart_scores(counts: Sequence[Count]) -> str:
         "layer": [
             {"mark": {"type": "rule", "strokeDash": [4, 3], "color": "#1d2430"},
              "encoding": {"x": {"field": "at", "type": "quantitative"}}},
-            {"mark": {"type": "text", "align": "left", "dx": 4, "baseline": "top",
-                      "color": "#1d2430"},
-             "encoding": {"x": {"field": "at", "type": "quantitative"}, "y": {"value": 0},
+            {"mark": {"type": "text", "baseline": "bottom", "color": "#1d2430"},
+             "encoding": {"x": {"field": "at", "type": "quantitative"}, "y": {"value": -3},
                           "text": {"field": "name"}}},
         ],
     }  # fmt: skip

@@ -4,11 +4,17 @@
 `decide_identities` names each staged row's message; `plan_conversations` joins messages.
 """
 
-from mailcrm.dedupe.conversations import US, conversation_people, plan_conversations
+from mailcrm.dedupe.conversations import (
+    US,
+    conversation_people,
+    list_addresses,
+    plan_conversations,
+)
 from mailcrm.dedupe.hashes import canonical_message_id, conversation_ids, hash_id, is_id_owner
 from mailcrm.dedupe.identity import decide_identities, plan_identity, renew_sketch
 from mailcrm.dedupe.relink import RELINK_FIELDS, plan_relink_digest
 from mailcrm.dedupe.sketch import is_outdated
+from mailcrm.dedupe.subjects import plan_subject
 
 __all__ = [
     "RELINK_FIELDS",
@@ -20,8 +26,10 @@ __all__ = [
     "hash_id",
     "is_id_owner",
     "is_outdated",
+    "list_addresses",
     "plan_conversations",
     "plan_identity",
     "plan_relink_digest",
+    "plan_subject",
     "renew_sketch",
 ]

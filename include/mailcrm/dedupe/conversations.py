@@ -1,34 +1,43 @@
 """Conversations: which messages belong together.
 
 Two messages belong together when they share a message id (their own or a referenced one) and a
-participant; we ourselves count only where we wrote. Applied until nothing changes, this gives the
-same conversations in whatever order mail arrives, and a stranger who names a foreign message id
-joins nothing.
+participant; we ourselves count only where we wrote. An answer that names no message belongs to
+those with its subject and one of its people, not far from it in time. Applied until nothing
+changes, this gives the same conversations in whatever order mail arrives, and a stranger who names
+a foreign message id, or copies a subject, joins nothing.
 
 Source: J. Zawinski, Message threading (1997), without the tree.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import combinations
 
 from mailcrm.dedupe.hashes import derive_key, is_id_owner
-from mailcrm.records import ConversationLink, ConversationPlan, Participant
-from mailcrm.records.addresses import normalise_address
+from mailcrm.dedupe.subjects import SUBJECT_GAP
+from mailcrm.records import ConversationLink, ConversationPlan, Participant, SubjectSpan
+from mailcrm.records.addresses import is_list_address, normalise_address
 
-__all__ = ["US", "conversation_people", "plan_conversations"]
+__all__ = ["US", "conversation_people", "list_addresses", "plan_conversations"]
 
 US = "us"
+_CROWD = 100  # a subject that one person uses in more conversations than this joins none of his
 
 
 @dataclass(slots=True)
 class _Group:
-    """Messages that belong together so far; `people` None takes everybody."""
+    """Messages that belong together so far; `people` None takes everybody.
+
+    `spans` are the subjects that it used, with whom they may join it to: nobody of ours, no list.
+    """
 
     links: list[ConversationLink]
     known: set[str]
     ids: set[str]
     people: set[str] | None
+    spans: Sequence[SubjectSpan] = ()
+    strangers: Set[str] = frozenset()
 
 
 def conversation_people(participants: Iterable[Participant], own: frozenset[str]) -> frozenset[str]:
@@ -52,10 +61,22 @@ def conversation_people(participants: Iterable[Participant], own: frozenset[str]
     return frozenset(people)
 
 
+def list_addresses(participants: Iterable[Participant], list_id: str | None) -> frozenset[str]:
+    """Normalised addresses of the list that a message came through; none without one."""
+    if list_id is None:
+        return frozenset()
+    return frozenset(
+        normalise_address(one.address)
+        for one in participants
+        if is_list_address(one.address, list_id)
+    )
+
+
 def plan_conversations(
     links: Sequence[ConversationLink],
     known: Mapping[str, str],
     known_people: Mapping[str, frozenset[str]] | None = None,
+    known_spans: Sequence[SubjectSpan] = (),
 ) -> ConversationPlan:
     """Join new messages with each other and with known conversations.
 
@@ -64,13 +85,14 @@ def plan_conversations(
         known: Conversation by id hash, for the hashes that the links name.
         known_people: `conversation_people` by known conversation; one that is missing here takes
             everybody who shares an id with it.
+        known_spans: Where known conversations used the links' subjects.
 
     Returns:
         The conversation of each new message, the conversation of each id that now belongs to
         one, and merges as old -> new key. Of merged conversations the smallest key stays; a new
         one's key comes from its smallest message_key.
     """
-    groups = _close(_start_groups(links, known, known_people or {}))
+    groups = _close(_start_groups(links, known, known_people or {}, known_spans))
     plan = ConversationPlan({}, {}, {})
     for group in groups:
         if group.links:
@@ -85,17 +107,31 @@ def _start_groups(
     links: Sequence[ConversationLink],
     known: Mapping[str, str],
     known_people: Mapping[str, frozenset[str]],
+    known_spans: Sequence[SubjectSpan],
 ) -> list[_Group]:
+    asked = {link.subject_hash for link in links if link.subject_asks}
+    asked |= {span.subject_hash for span in known_spans if span.asks}
+    # Of whom a stored conversation knows, lists included, only those count whom new mail brings.
+    strangers = {one for link in links for one in link.addresses - link.list_addresses} - {US}
     ids_of_known: dict[str, set[str]] = defaultdict(set)
+    spans_of_known: dict[str, list[SubjectSpan]] = defaultdict(list)
     for id_hash, key in known.items():
         ids_of_known[key].add(id_hash)
+    for span in known_spans:
+        spans_of_known[span.conversation_key].append(span)
     groups = []
-    for key, ids in sorted(ids_of_known.items()):
+    for key in sorted({*ids_of_known, *spans_of_known}):
         people = known_people.get(key)
-        groups.append(_Group([], {key}, ids, None if people is None else set(people)))
+        group = _Group([], {key}, ids_of_known[key], None if people is None else set(people))
+        group.spans, group.strangers = spans_of_known[key], set(people or ()) & strangers
+        groups.append(group)
     for link in sorted(links, key=lambda one: (one.id_hash, one.message_key)):
-        ids = {link.id_hash, *link.reference_hashes}
-        groups.append(_Group([link], set(), ids, set(link.addresses)))
+        group = _Group([link], set(), {link.id_hash, *link.reference_hashes}, set(link.addresses))
+        if link.subject_hash in asked:
+            when, asks = link.sent_at, link.subject_asks
+            group.spans = [SubjectSpan(link.subject_hash or "", "", when, when, asks)]
+            group.strangers = set(link.addresses - link.list_addresses) - {US}
+        groups.append(group)
     return groups
 
 
@@ -123,6 +159,8 @@ class _Forest:
         keep.links += drop.links
         keep.known |= drop.known
         keep.ids |= drop.ids
+        keep.spans = [*keep.spans, *drop.spans]
+        keep.strangers = keep.strangers | drop.strangers
         keep.people = None if keep.people is None or drop.people is None else keep.people
         if keep.people is not None and drop.people is not None:
             keep.people |= drop.people
@@ -153,6 +191,7 @@ def _close(groups: list[_Group]) -> list[_Group]:
         for id_hash in group.ids:
             claims[id_hash].append(index)
     shared = [indexes for indexes in claims.values() if len(indexes) > 1]
+    subjects = _asked_subjects(groups)
     changed = True
     while changed:
         changed = False
@@ -162,7 +201,52 @@ def _close(groups: list[_Group]) -> list[_Group]:
                 changed |= forest.join_acquainted(roots)
                 shared[place] = roots
         shared = [indexes for indexes in shared if len(indexes) > 1]
+        for subject, indexes in subjects.items():
+            roots = list({forest.root(i): None for i in indexes})
+            if len(roots) > 1:
+                changed |= _join_by_subject(forest, subject, roots)
     return sorted(forest.roots(), key=_group_name)
+
+
+def _asked_subjects(groups: list[_Group]) -> dict[str, list[int]]:
+    """The groups that use each subject that some answer asks for."""
+    asked = {span.subject_hash for group in groups for span in group.spans if span.asks}
+    found: dict[str, list[int]] = defaultdict(list)
+    if asked:
+        for index, group in enumerate(groups):
+            for subject in {span.subject_hash for span in group.spans} & asked:
+                found[subject].append(index)
+    return found
+
+
+def _join_by_subject(forest: _Forest, subject: str, roots: list[int]) -> bool:
+    """Join groups of one subject that share a person and are near each other, whether any were."""
+    by_person: dict[str, list[int]] = defaultdict(list)
+    for index in roots:
+        for person in forest.groups[index].strangers:
+            by_person[person].append(index)
+    changed = False
+    for indexes in by_person.values():
+        if len(indexes) > _CROWD:
+            continue
+        for one, two in combinations(indexes, 2):
+            if forest.root(one) != forest.root(two) and _are_near(
+                forest.groups[one], forest.groups[two], subject
+            ):
+                changed |= forest.join(one, two)
+    return changed
+
+
+def _are_near(one: _Group, two: _Group, subject: str) -> bool:
+    """Whether two groups used a subject at about one time, one of them in an answer that asks."""
+    return any(
+        (a.asks or b.asks)
+        and a.first_at - b.last_at <= SUBJECT_GAP
+        and b.first_at - a.last_at <= SUBJECT_GAP
+        for a in one.spans
+        for b in two.spans
+        if a.subject_hash == b.subject_hash == subject
+    )
 
 
 def _group_name(group: _Group) -> str:

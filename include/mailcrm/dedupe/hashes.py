@@ -51,12 +51,9 @@ def is_id_owner(message_key: str, id_hash: str) -> bool:
 
 def derive_key(*parts: str) -> str:
     """A key of 64 hex digits out of texts; different parts never give the same joined text."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "replace")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.hexdigest()
+    raws = [part.encode("utf-8", "replace") for part in parts]
+    framed = b"".join([len(raw).to_bytes(8, "big") + raw for raw in raws])
+    return hashlib.sha256(framed).hexdigest()
 
 
 def conversation_ids(parsed: ParsedMessage) -> tuple[str, ...]:

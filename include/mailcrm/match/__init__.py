@@ -13,7 +13,7 @@ from mailcrm.match.keys import (
     plan_companies,
     plan_contact_keys,
     plan_lookups,
-    plan_person_keys,
+    plan_participant_keys,
 )
 from mailcrm.match.weights import RULE_VERSION
 
@@ -25,6 +25,6 @@ __all__ = [
     "plan_companies",
     "plan_contact_keys",
     "plan_lookups",
-    "plan_person_keys",
+    "plan_participant_keys",
     "read_auth_result",
 ]

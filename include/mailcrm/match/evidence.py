@@ -83,18 +83,16 @@ def _make_candidate(contact_id: str, evidence: tuple[Evidence, ...]) -> Candidat
 
 
 def _gather_by_address(found: _Found, keys: PersonKeys, address: str, index: ContactIndex) -> None:
-    for contact in index.find("address", keys.address):
-        is_primary = any(
-            one.is_primary and normalise_address(one.address) == keys.address
-            for one in contact.addresses
-        )
-        kind = "exact_address" if is_primary else "secondary_address"
-        found[contact.contact_id] = (contact, [make_evidence(kind)])
     for contact in index.find("canonical", keys.canonical):
-        if contact.contact_id not in found:
-            evidence = _compare_inboxes(address, contact, index.canonical_rules)
-            if evidence:
-                found[contact.contact_id] = (contact, [evidence])
+        held = [
+            one for one in contact.addresses if person_keys(one.address, "").address == keys.address
+        ]
+        if held:
+            is_primary = any(one.is_primary for one in held)
+            evidence = make_evidence("exact_address" if is_primary else "secondary_address")
+            found[contact.contact_id] = (contact, [evidence])
+        elif (alike := _compare_inboxes(address, contact, index.canonical_rules)) is not None:
+            found[contact.contact_id] = (contact, [alike])
 
 
 def _compare_inboxes(address: str, contact: Contact, enabled: frozenset[str]) -> Evidence | None:

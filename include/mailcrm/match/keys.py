@@ -1,8 +1,9 @@
 """The keys under which contacts are stored and looked up."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailcrm.match.canonical import canonical_address
 from mailcrm.match.domains import company_domain
@@ -17,7 +18,7 @@ __all__ = [
     "plan_companies",
     "plan_contact_keys",
     "plan_lookups",
-    "plan_person_keys",
+    "plan_participant_keys",
 ]
 
 _LOOSE = "~"
@@ -33,17 +34,24 @@ class PersonKeys:
     full_name: str
     loose_name: str
 
-    def contact_keys(self) -> Iterator[ContactKey]:
-        """Those that there are, as keys."""
-        if self.address:
-            yield ContactKey("address", self.address)
-            yield ContactKey("canonical", self.canonical)
+    def contact_keys(self) -> tuple[ContactKey, ...]:
+        """Those that there are, as keys of a contact."""
+        keys = self.lookups()
+        return (ContactKey("address", self.address), *keys) if self.address else keys
+
+    def lookups(self) -> tuple[ContactKey, ...]:
+        """Those under which everybody is found who can matter: one inbox has one canonical key."""
+        keys = []
+        if self.canonical:
+            keys.append(ContactKey("canonical", self.canonical))
         if self.full_name:
-            yield ContactKey("name", self.full_name)
-        if self.loose_name:
-            yield ContactKey("name", self.loose_name)
+            keys.append(ContactKey("name", self.full_name))
+            if self.loose_name:
+                keys.append(ContactKey("name", self.loose_name))
+        return tuple(keys)
 
 
+@lru_cache(maxsize=65536)
 def person_keys(address: str, name: str) -> PersonKeys:
     """The keys of an address and a name, each at most 300 characters long."""
     plain, canonical = normalise_address(address), ""
@@ -84,14 +92,21 @@ def plan_lookups(
     people = {(p.address, p.display_name) for one in contexts for p in one.participants}
     for address, name in people:
         if normalise_address(address) not in own:
-            keys.update(plan_person_keys(address, name))
+            keys.update(_spoken_keys(address, name).lookups())
     return frozenset(keys)
 
 
-def plan_person_keys(address: str, name: str) -> Iterator[ContactKey]:
-    """The keys of the contacts that can matter for one participant."""
-    spoken = name if name_keys(name).full else name_of_local_part(address)
-    return person_keys(address, spoken).contact_keys()
+def plan_participant_keys(address: str, name: str) -> tuple[str, str, str, str]:
+    """Under which keys a participant finds contacts: canonical address, full and loose name, and
+    the company's domain; "" where there is none.
+    """
+    keys = _spoken_keys(address, name)
+    company = company_domain(normalise_address(address).rpartition("@")[2])
+    return keys.canonical, keys.full_name, keys.loose_name, _bounded(company)
+
+
+def _spoken_keys(address: str, name: str) -> PersonKeys:
+    return person_keys(address, name if name_keys(name).full else name_of_local_part(address))
 
 
 def plan_companies(

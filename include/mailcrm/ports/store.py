@@ -1,14 +1,14 @@
 """Ports towards the databases and the gate."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mailcrm.records import (
+    BatchMessage,
     CheckReport,
     Contact,
     ContactKey,
-    ConversationLink,
     ConversationPlan,
     Decision,
     IdentityDecision,
@@ -19,8 +19,8 @@ from mailcrm.records import (
     PublishCounts,
     Quarantined,
     SharedChecklist,
-    StagedIdentity,
     StagedMessage,
+    SubjectSpan,
     VerifyResult,
     Window,
 )
@@ -78,22 +78,12 @@ class Staging(Protocol):
         """
         ...
 
-    def read_identities(self, batch_id: str) -> Sequence[StagedIdentity]:
+    def read_batch(self, batch_id: str) -> Sequence[BatchMessage]:
         """The batch's rows with disposition publish or duplicate, by (generation_id, uid)."""
         ...
 
     def read_known_identities(self, batch_id: str) -> Sequence[KnownIdentity]:
         """Published messages that share a Message-ID or a fingerprint with the batch."""
-        ...
-
-    def write_identities(self, lease: Lease, decisions: Sequence[IdentityDecision]) -> None:
-        """Set message_key, disposition and is_conflict of the batch's rows."""
-        ...
-
-    def read_conversation_links(
-        self, batch_id: str, own: frozenset[str]
-    ) -> Sequence[ConversationLink]:
-        """The batch's new messages (disposition publish); `own` are our addresses."""
         ...
 
     def read_conversations(self, id_hashes: Collection[str]) -> Mapping[str, str]:
@@ -106,20 +96,29 @@ class Staging(Protocol):
         """Who took part in known conversations (see `dedupe.conversation_people`)."""
         ...
 
-    def write_conversations(self, lease: Lease, plan: ConversationPlan) -> None:
-        """Set conversation_key of the batch's rows; merges wait for publish."""
+    def read_subject_spans(self, subject_hashes: Collection[str]) -> Sequence[SubjectSpan]:
+        """Where and when known conversations used these subjects."""
         ...
 
-    def read_contexts(self, batch_id: str) -> Iterator[MessageContext]:
-        """The batch's new messages with their participants, for matching."""
+    def read_conversation_contacts(self, keys: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Contacts linked to published messages of known conversations."""
         ...
 
-    def write_decisions(
+    def write_match(
         self,
         lease: Lease,
-        rows: Iterable[tuple[MessageContext, Sequence[Decision]]],
+        identities: Sequence[IdentityDecision],
+        plan: ConversationPlan,
+        rows: Sequence[tuple[MessageContext, Sequence[Decision]]],
     ) -> None:
-        """Replace the batch's decisions; one per participant, in the participants' order."""
+        """Replace what the match decided: keys and conversations of the batch's rows, and one
+        decision per participant of each new message, in the participants' order. Merges of
+        conversations wait for publish.
+        """
+        ...
+
+    def write_first_mark(self, lease: Lease, contacts_at: dt.datetime) -> None:
+        """Remember up to which change of contacts the mailbox's first match knew them."""
         ...
 
     def batch_hash(self, batch_id: str) -> str:
@@ -170,6 +169,10 @@ class Contacts(Protocol):
 
     def find_companies(self, domains: Collection[str]) -> frozenset[str]:
         """Those of the companies' domains that some contact belongs to."""
+        ...
+
+    def read_clock(self) -> dt.datetime:
+        """The latest change of any contact; every later import is after it."""
         ...
 
     def teach_address(self, contact_id: str, address: str, reviewer: str, now: dt.datetime) -> bool:

@@ -46,6 +46,7 @@ from mailcrm.records.message import (
     Quarantined,
 )
 from mailcrm.records.staging import (
+    BatchMessage,
     ContactKey,
     ConversationLink,
     ConversationPlan,
@@ -56,6 +57,7 @@ from mailcrm.records.staging import (
     PublishCounts,
     StagedIdentity,
     StagedMessage,
+    SubjectSpan,
 )
 from mailcrm.records.sync import (
     COUNT_NAMES,
@@ -83,6 +85,7 @@ __all__ = [
     "AuthKind",
     "Backfill",
     "BatchMeasures",
+    "BatchMessage",
     "BounceReport",
     "Candidate",
     "Certificate",
@@ -135,6 +138,7 @@ __all__ = [
     "SharedChecklist",
     "StagedIdentity",
     "StagedMessage",
+    "SubjectSpan",
     "TlsPolicy",
     "TokenRefresh",
     "VerifyResult",

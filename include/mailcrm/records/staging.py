@@ -105,19 +105,56 @@ class IdentityDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchMessage:
+    """One staged row as the match reads it.
+
+    `subject_hash` is that of `dedupe.plan_subject`, None where the subject joins nothing;
+    `subject_asks` is true for a reply that names no message. The rest is as in `MessageContext`
+    and `ConversationLink`.
+    """
+
+    identity: StagedIdentity
+    reference_hashes: tuple[str, ...]
+    subject_hash: str | None
+    subject_asks: bool
+    sent_at: dt.datetime
+    kind: str
+    direction: str
+    auth_result: str | None
+    list_id: str | None
+    defects: tuple[str, ...]
+    participants: tuple[Participant, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationLink:
     """What ties a new message to a conversation.
 
     `id_hash` is the hash of its own Message-ID, or of its message_key where it has none;
-    `reference_hashes` those of References and In-Reply-To, oldest first.
+    `reference_hashes` those of References and In-Reply-To, oldest first. `subject_hash` and
+    `subject_asks` are as in `BatchMessage`; `list_addresses` those of `addresses` that are a list's
+    own, which everybody on it shares.
     """
 
     message_key: str
     id_hash: str
     reference_hashes: tuple[str, ...]
-    subject: str
     sent_at: dt.datetime
     addresses: frozenset[str]
+    subject_hash: str | None = None
+    subject_asks: bool = False
+    list_addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSpan:
+    """When a known conversation used a subject, and whether a reply in it asks for its start."""
+
+    subject_hash: str
+    conversation_key: str
+    first_at: dt.datetime
+    last_at: dt.datetime
+    asks: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def run_rematch(services: ReviewServices, mailbox_id: str | None = None) -> Rema
     started = services.clock.monotonic()
     now = services.clock.now()
     services.contacts.refresh_contacts(now)
+    contacts_at = services.contacts.read_clock()  # before any of them is read
     if mailbox_id is not None:
         mailboxes = [services.registry.read_mailbox(mailbox_id)]
     else:
@@ -81,7 +82,7 @@ def run_rematch(services: ReviewServices, mailbox_id: str | None = None) -> Rema
     for mailbox in mailboxes:
         touched = services.rematch.find_touched(mailbox.id)
         _decide_until_stable(services, report, touched, mailbox.all_own_addresses())
-        services.rematch.write_mark(mailbox.id, now)
+        services.rematch.write_mark(mailbox.id, contacts_at)
     report.seconds = services.clock.monotonic() - started
     logger.info(
         "rematch.done messages=%d gained=%d lost=%d kept=%d elapsed_s=%.3f",

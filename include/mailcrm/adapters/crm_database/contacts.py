@@ -10,7 +10,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
 
-from mailcrm.adapters.crm_database.contact_keys import current_ids, sync_keys
+from mailcrm.adapters.crm_database.contact_keys import (
+    current_ids,
+    drop_keys,
+    next_moment,
+    read_clock,
+    sync_keys,
+)
 from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
 from mailcrm.adapters.crm_database.engine import (
     any_of,
@@ -82,8 +88,10 @@ class ContactTables:
                     problem=f"yields no contact, but {len(known)} were known; nothing changed",
                 )
             changed = _upsert(connection, contacts, now, renew_keys=False)
+            moment = next_moment(connection, now)
             for ids in chunked(sorted(gone), _CHUNK):
-                for table in (contact_keys, crm_contact_addresses, crm_contacts):
+                drop_keys(connection, ids, moment)
+                for table in (crm_contact_addresses, crm_contacts):
                     connection.execute(delete(table).where(table.c.contact_id.in_(ids)))
         return changed + len(gone)
 
@@ -127,6 +135,12 @@ class ContactTables:
             return frozenset(connection.execute(statement.distinct()).scalars())
 
     @retried
+    def read_clock(self) -> dt.datetime:
+        """See `ports.Contacts`."""
+        with reading(self._engine) as connection:
+            return read_clock(connection)
+
+    @retried
     def count_contacts(self) -> int:
         """How many there are."""
         with reading(self._engine) as connection:
@@ -144,13 +158,14 @@ def _upsert(
 ) -> int:
     """Write what differs; with `renew_keys` the keys of what does not differ, too."""
     latest = {contact.contact_id: contact for contact in contacts}
+    moment = next_moment(connection, now)
     changed = 0
     for part in chunked(list(latest.values()), _CHUNK):
         ids = [contact.contact_id for contact in part]
         chunk = add_taught(connection, part)
         stored = _read_contacts(connection, ids)
         fresh = [c for c in chunk if _content(c) != _content(stored.get(c.contact_id))]
-        _write_contacts(connection, fresh, now)
+        _write_contacts(connection, fresh, moment)
         _sync_rows(
             connection,
             crm_contact_addresses,
@@ -164,7 +179,7 @@ def _upsert(
         )
         changed_ids = {contact.contact_id for contact in fresh}
         known = set() if renew_keys else current_ids(connection, ids) - changed_ids
-        sync_keys(connection, [c for c in chunk if c.contact_id not in known])
+        sync_keys(connection, [c for c in chunk if c.contact_id not in known], moment)
         changed += len(fresh)
     return changed
 

@@ -3,11 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from mailcrm.adapters.crm_database.engine import chunked, insert_into
 from mailcrm.adapters.crm_database.schema import (
     conversation_members,
+    conversation_subjects,
     crm_conversations,
     crm_messages,
     crm_tickets,
@@ -42,6 +54,7 @@ def publish_conversations(connection: Connection, batch_id: str) -> None:
         (owned if is_owner else named)[own_id] = key
         named.update(dict.fromkeys(row.reference_hashes, key))
     _write_members(connection, owned, named)
+    _write_subjects(connection, batch_id)
     touched = {merges.get(row.conversation_key, row.conversation_key) for row in rows}
     _summarise(connection, {*touched, *merges.values()})
 
@@ -60,10 +73,60 @@ def _merge(connection: Connection, batch_id: str) -> dict[str, str]:
                 .values(conversation_key=new_key)
             )
         _move_tickets(connection, old_key, new_key)
+        _move_subjects(connection, old_key, new_key)
         connection.execute(
             delete(crm_conversations).where(crm_conversations.c.conversation_key == old_key)
         )
     return merges
+
+
+def _write_subjects(connection: Connection, batch_id: str) -> None:
+    """When the batch's conversations used which subject; known spans grow."""
+    staged, messages = staged_messages.c, crm_messages.c
+    rows = (
+        select(
+            staged.subject_hash,
+            messages.conversation_key,
+            func.min(staged.sent_at),
+            func.max(staged.sent_at),
+            func.max(case((staged.subject_asks, 1), else_=0)) == 1,
+        )
+        .join(crm_messages, messages.message_key == staged.message_key)
+        .where(
+            staged.batch_id == batch_id,
+            staged.disposition == "publish",
+            staged.subject_hash.is_not(None),
+            messages.conversation_key.is_not(None),
+        )
+        .group_by(staged.subject_hash, messages.conversation_key)
+    )
+    _merge_spans(connection, rows)
+
+
+def _move_subjects(connection: Connection, old_key: str, new_key: str) -> None:
+    table = conversation_subjects
+    rows = select(
+        table.c.subject_hash, literal(new_key), table.c.first_at, table.c.last_at, table.c.asks
+    ).where(table.c.conversation_key == old_key)
+    _merge_spans(connection, rows)
+    connection.execute(delete(table).where(table.c.conversation_key == old_key))
+
+
+def _merge_spans(connection: Connection, rows: Select[Any]) -> None:
+    table = conversation_subjects
+    insert = insert_into(connection, table).from_select([one.name for one in table.c], rows)
+    new = insert.excluded
+    earlier, later = new.first_at < table.c.first_at, new.last_at > table.c.last_at
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["subject_hash", "conversation_key"],
+            set_={
+                "first_at": case((earlier, new.first_at), else_=table.c.first_at),
+                "last_at": case((later, new.last_at), else_=table.c.last_at),
+                "asks": or_(table.c.asks, new.asks),
+            },
+        )
+    )
 
 
 def _move_tickets(connection: Connection, old_key: str, new_key: str) -> None:

@@ -24,6 +24,7 @@ from mailcrm.adapters.crm_database.message_rows import (
     insert_participants,
     upsert_sightings,
 )
+from mailcrm.adapters.crm_database.participant_keys import add_participant_keys
 from mailcrm.adapters.crm_database.runs import count_certificate, finish_run, read_run_row
 from mailcrm.adapters.crm_database.schema import (
     crm_messages,
@@ -146,6 +147,7 @@ def _check_current(connection: Connection, lease: Lease, run: Any) -> None:
 def _publish_rows(connection: Connection, lease: Lease, now: dt.datetime) -> None:
     insert_messages(connection, lease.batch_id, now)
     insert_participants(connection, lease.batch_id)
+    add_participant_keys(connection, lease.batch_id)
     insert_attachments(connection, lease.batch_id)
     insert_decisions(connection, lease.batch_id)
     insert_links(connection, lease.batch_id, now)

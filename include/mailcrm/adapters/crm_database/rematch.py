@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, select
 
+from mailcrm.adapters.crm_database.bulk import insert_bulk
 from mailcrm.adapters.crm_database.engine import chunked, insert_into, reading, retried, writing
+from mailcrm.adapters.crm_database.participant_keys import renew_participant_keys
 from mailcrm.adapters.crm_database.schema import (
     crm_message_contacts,
     crm_message_participants,
@@ -15,14 +17,15 @@ from mailcrm.adapters.crm_database.schema import (
     message_identities,
     rematch_marks,
 )
-from mailcrm.adapters.crm_database.touched import find_touched
+from mailcrm.adapters.crm_database.touched import find_touched, read_mark
 from mailcrm.adapters.crm_database.verdicts import (
     apply_verdicts,
     lock_decisions,
     read_verdicts,
     sync_links,
 )
-from mailcrm.adapters.staging.rows import decision_values
+from mailcrm.adapters.staging.decision_rows import DECISION_COLUMNS, DecisionTexts
+from mailcrm.match import RULE_VERSION
 from mailcrm.records import Decision, MessageContext, Participant
 from mailcrm.records.review import LinkChanges
 
@@ -41,6 +44,11 @@ class RematchTables:
     @retried
     def find_touched(self, mailbox_id: str) -> Collection[str]:
         """See `ports.Rematch`."""
+        with reading(self._engine) as connection:
+            mark = read_mark(connection, mailbox_id)
+        if mark is not None and mark.rule_version != RULE_VERSION:
+            with writing(self._engine) as connection:
+                renew_participant_keys(connection, mailbox_id)
         with reading(self._engine) as connection:
             return find_touched(connection, mailbox_id)
 
@@ -79,37 +87,26 @@ class RematchTables:
     ) -> LinkChanges:
         """See `ports.Rematch`."""
         keys = [context.message_key for context, _ in rows]
+        texts = DecisionTexts()
         values = [
-            {"message_key": context.message_key, **decision_values(participant, decision)}
+            (context.message_key, participant.role, participant.position, *texts.of(decision))
             for context, decisions in rows
             for participant, decision in zip(context.participants, decisions, strict=True)
         ]
         with writing(self._engine) as connection:
             lock_decisions(connection)
-            if values:
-                insert = insert_into(connection, match_decisions)
-                primary = [column.name for column in match_decisions.primary_key.columns]
-                others = [name for name in values[0] if name not in primary]
-                connection.execute(
-                    insert.on_conflict_do_update(
-                        index_elements=primary,
-                        set_={name: insert.excluded[name] for name in others},
-                    ),
-                    values,
-                )
+            names = ("message_key", *DECISION_COLUMNS)
+            insert_bulk(connection, match_decisions, names, values, conflict="update")
             return sync_links(connection, keys, apply_verdicts(connection, keys), now)
 
     @retried
     def write_mark(self, mailbox_id: str, contacts_at: dt.datetime) -> None:
         """See `ports.Rematch`."""
         with writing(self._engine) as connection:
-            insert = insert_into(connection, rematch_marks).values(
-                mailbox_id=mailbox_id, contacts_at=contacts_at
-            )
+            values = {"contacts_at": contacts_at, "rule_version": RULE_VERSION}
+            insert = insert_into(connection, rematch_marks).values(mailbox_id=mailbox_id, **values)
             connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["mailbox_id"], set_={"contacts_at": contacts_at}
-                )
+                insert.on_conflict_do_update(index_elements=["mailbox_id"], set_=values)
             )
 
     @retried

@@ -1,49 +1,53 @@
 """Which published messages new rules, or contacts that changed, can decide otherwise.
 
-A decision knows the contacts as they were when its run began, or at the mailbox's last rematch,
-whichever came later; what changed since is looked for. An hour is added, because an import becomes
-visible only at its end; deciding once more than needed changes nothing.
+A decision knows the contacts that were committed when its match began. Each import is later than
+the one before it (`contact_clock`), so a mailbox's mark, the latest change that all its decisions
+know, parts exactly those contacts that changed since. Only messages of people who share a key with
+one of them, as it was or as it is, can be decided otherwise; indexes find them.
 """
 
-import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, union
 
-from mailcrm.adapters.crm_database.engine import chunked
+from mailcrm.adapters.crm_database.engine import any_of
 from mailcrm.adapters.crm_database.schema import (
+    contact_key_removals,
     contact_keys,
     crm_contacts,
     crm_message_participants,
     crm_messages,
     match_decisions,
+    participant_keys,
     rematch_marks,
     sync_runs,
 )
-from mailcrm.match import RULE_VERSION, plan_person_keys
-from mailcrm.records import ContactKey
+from mailcrm.match import RULE_VERSION
 
-__all__ = ["find_touched"]
+__all__ = ["find_touched", "read_mark"]
 
-_CHUNK = 5_000
-_PAIRS = 2_000
-_MARGIN = dt.timedelta(hours=1)
+_KEYS = (  # the column of a participant's key, and the kind of a contact's
+    ("canonical", "canonical"),
+    ("full_name", "name"),
+    ("loose_name", "name"),
+)
+
+
+def read_mark(connection: Connection, mailbox_id: str) -> Row[Any] | None:
+    """A mailbox's mark; None where it never published."""
+    marks = rematch_marks
+    return connection.execute(select(marks).where(marks.c.mailbox_id == mailbox_id)).one_or_none()
 
 
 def find_touched(connection: Connection, mailbox_id: str) -> set[str]:
     """Message keys of a mailbox whose decisions may differ now; see `ports.Rematch`."""
-    decisions = match_decisions.c
     mine = _messages_of(mailbox_id)
-    other_rules = select(decisions.message_key).where(
-        decisions.rule_version != RULE_VERSION, decisions.message_key.in_(mine)
-    )
-    touched = set(connection.execute(other_rules.distinct()).scalars())
-    since = _known_until(connection, mailbox_id)
-    if since is None:
-        return touched
-    touched.update(_naming_changed(connection, mine, since))
-    touched.update(_suiting_changed(connection, mine, since))
+    touched = _decided_otherwise(connection, mine)
+    mark = read_mark(connection, mailbox_id)
+    if mark is not None:
+        people = connection.execute(_people_touched(mark.contacts_at)).all()
+        touched |= _messages_with(connection, {(row[0], row[1]) for row in people}, mine)
     return touched
 
 
@@ -53,76 +57,68 @@ def _messages_of(mailbox_id: str) -> Select[Any]:
     return select(crm_messages.c.message_key).where(crm_messages.c.batch_id.in_(batches))
 
 
-def _known_until(connection: Connection, mailbox_id: str) -> dt.datetime | None:
-    """Contacts up to then are considered in all decisions; None where there are no decisions."""
-    marks, runs = rematch_marks.c, sync_runs.c
-    marked = connection.scalar(select(marks.contacts_at).where(marks.mailbox_id == mailbox_id))
-    if marked is None:
-        marked = connection.scalar(
-            select(func.min(runs.started_at)).where(runs.mailbox_id == mailbox_id)
-        )
-    return None if marked is None else marked - _MARGIN
-
-
-def _naming_changed(connection: Connection, mine: Select[Any], since: dt.datetime) -> set[str]:
-    """Messages whose decisions name a contact that changed or is gone."""
+def _decided_otherwise(connection: Connection, mine: Select[Any]) -> set[str]:
+    """Messages decided by other rules; the index answers at once where there are none."""
     decisions = match_decisions.c
-    statement = select(decisions.message_key, decisions.contact_id, decisions.candidates).where(
-        decisions.outcome.in_(("matched", "possible", "ambiguous")), decisions.message_key.in_(mine)
+    others = or_(decisions.rule_version < RULE_VERSION, decisions.rule_version > RULE_VERSION)
+    if connection.execute(select(decisions.message_key).where(others).limit(1)).first() is None:
+        return set()
+    statement = select(decisions.message_key).where(others, decisions.message_key.in_(mine))
+    return set(connection.execute(statement.distinct()).scalars())
+
+
+def _people_touched(since: Any) -> Any:
+    """Participants who share a key with a contact that changed, or whose company came or went."""
+    people = participant_keys.c
+    columns = (people.address, people.display_name)
+    return union(
+        *(
+            select(*columns).where(people[column].in_(_changed_keys(kind, since)))
+            for column, kind in _KEYS
+        ),
+        select(*columns).where(people.company.in_(_changed_companies(since))),
     )
-    named: dict[str, set[str]] = {}
-    for key, contact_id, candidates in connection.execute(statement):
-        for one in {contact_id, *(candidate["contact_id"] for candidate in candidates)}:
-            named.setdefault(one, set()).add(key)
-    named.pop(None, None)  # type: ignore[call-overload]
-    same = _unchanged(connection, named, since)
-    return {key for contact_id, keys in named.items() if contact_id not in same for key in keys}
 
 
-def _unchanged(connection: Connection, ids: Iterable[str], since: dt.datetime) -> set[str]:
-    contacts = crm_contacts.c
-    found: set[str] = set()
-    for chunk in chunked(sorted(ids), _CHUNK):
-        statement = select(contacts.contact_id).where(
-            contacts.contact_id.in_(chunk), contacts.updated_at < since
-        )
-        found.update(connection.execute(statement).scalars())
-    return found
-
-
-def _suiting_changed(connection: Connection, mine: Select[Any], since: dt.datetime) -> set[str]:
-    """Messages with a participant who shares a key with a contact that changed."""
-    people = crm_message_participants.c
-    pairs = connection.execute(
-        select(people.address, people.display_name).where(people.message_key.in_(mine)).distinct()
+def _changed_keys(kind: str, since: Any) -> Any:
+    keys, contacts, gone = contact_keys.c, crm_contacts.c, contact_key_removals.c
+    return union(
+        select(keys.key)
+        .join(crm_contacts, contacts.contact_id == keys.contact_id)
+        .where(keys.kind == kind, contacts.updated_at > since),
+        select(gone.key).where(gone.kind == kind, gone.removed_at > since),
     )
-    of_key: dict[ContactKey, list[tuple[str, str]]] = {}
-    for address, name in pairs:
-        for key in plan_person_keys(address, name):
-            of_key.setdefault(key, []).append((address, name))
-    changed = {pair for key in _changed_keys(connection, of_key, since) for pair in of_key[key]}
-    found: set[str] = set()
-    for chunk in chunked(sorted(changed), _PAIRS):
-        statement = select(people.message_key).where(
-            tuple_(people.address, people.display_name).in_(chunk), people.message_key.in_(mine)
-        )
-        found.update(connection.execute(statement).scalars())
-    return found
 
 
-def _changed_keys(
-    connection: Connection, keys: Iterable[ContactKey], since: dt.datetime
-) -> Iterator[ContactKey]:
-    """Those of the keys under which a contact stands that changed."""
-    by_kind: dict[str, list[str]] = {}
-    for key in keys:
-        by_kind.setdefault(key.kind, []).append(key.key)
-    table, contacts = contact_keys.c, crm_contacts
-    for kind, texts in sorted(by_kind.items()):
-        for chunk in chunked(sorted(texts), _CHUNK):
-            statement = (
-                select(table.key)
-                .join(contacts, contacts.c.contact_id == table.contact_id)
-                .where(table.kind == kind, table.key.in_(chunk), contacts.c.updated_at >= since)
-            )
-            yield from (ContactKey(kind, text) for text in connection.execute(statement).scalars())
+def _changed_companies(since: Any) -> Any:
+    """Domains of companies of which no contact is known from before, and of those without any."""
+    keys, contacts, gone = contact_keys.c, crm_contacts.c, contact_key_removals.c
+    others, owners = contact_keys.alias(), crm_contacts.alias()
+    older = (
+        select(others.c.contact_id)
+        .join(owners, owners.c.contact_id == others.c.contact_id)
+        .where(others.c.kind == "domain", others.c.key == keys.key, owners.c.updated_at <= since)
+    )
+    left = select(others.c.contact_id).where(others.c.kind == "domain", others.c.key == gone.key)
+    return union(
+        select(keys.key)
+        .join(crm_contacts, contacts.contact_id == keys.contact_id)
+        .where(keys.kind == "domain", contacts.updated_at > since, ~older.exists()),
+        select(gone.key).where(
+            and_(gone.kind == "domain", gone.removed_at > since, ~left.exists())
+        ),
+    )
+
+
+def _messages_with(
+    connection: Connection, pairs: Collection[tuple[str, str]], mine: Select[Any]
+) -> set[str]:
+    people, messages = crm_message_participants.c, crm_messages.c
+    addresses = {address for address, _ in pairs}
+    statement = select(people.message_key, people.address, people.display_name).where(
+        any_of(connection, people.address, addresses)
+    )
+    rows = connection.execute(statement).all()
+    keys = {key for key, address, name in rows if (address, name) in pairs}
+    chosen: ColumnElement[bool] = any_of(connection, messages.message_key, keys)
+    return set(connection.execute(mine.where(chosen)).scalars())

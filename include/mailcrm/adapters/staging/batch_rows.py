@@ -1,54 +1,81 @@
-"""Rows that several parts of staging read."""
+"""Reading a batch's rows for the match."""
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Connection, Engine, select
 
-from mailcrm.adapters.crm_database.engine import reading
-from mailcrm.adapters.crm_database.schema import (
-    staged_messages,
-    staged_participants,
-)
-from mailcrm.records import (
-    Participant,
+from mailcrm.adapters.crm_database.engine import reading, retried
+from mailcrm.adapters.crm_database.schema import staged_messages, staged_participants
+from mailcrm.records import BatchMessage, IdentityEvidence, Participant, StagedIdentity
+
+EVIDENCE = ("message_id_hash", "fingerprint", "text_sketch", "sender")
+_COLUMNS = (
+    *("generation_id", "uid", "internaldate", *EVIDENCE),
+    *("reference_hashes", "subject_hash", "subject_asks", "sent_at"),
+    *("kind", "direction", "auth_result", "list_id", "defects"),
 )
 
 
 class BatchRows:
-    """A batch's new messages and their participants."""
+    """See `ports.Staging`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def _people(self, batch_id: str) -> dict[tuple[int, int], tuple[Participant, ...]]:
-        """Participants of the batch's new messages, by (generation_id, uid)."""
-        return {
-            key: tuple(
-                Participant(row.role, row.position, row.address, row.display_name) for row in rows
-            )
-            for key, rows in itertools.groupby(
-                self._participants(batch_id), key=lambda row: (row.generation_id, row.uid)
-            )
-        }
-
-    @staticmethod
-    def _new_rows(batch_id: str) -> tuple[Any, ...]:
-        staged = staged_messages
-        return (staged.c.batch_id == batch_id, staged.c.disposition == "publish")
-
-    def _participants(self, batch_id: str) -> Iterator[Row[Any]]:
-        """Participants of the batch's new messages, grouped by message."""
-        staged, people = staged_messages, staged_participants
+    @retried
+    def read_batch(self, batch_id: str) -> Sequence[BatchMessage]:
+        """See `ports.Staging`."""
+        staged = staged_messages.c
         statement = (
-            select(people)
-            .join(
-                staged,
-                (staged.c.generation_id == people.c.generation_id) & (staged.c.uid == people.c.uid),
-            )
-            .where(*self._new_rows(batch_id))
-            .order_by(people.c.generation_id, people.c.uid, people.c.role, people.c.position)
+            select(*(staged[name] for name in _COLUMNS))
+            .where(*_readable(batch_id))
+            .order_by(staged.generation_id, staged.uid)
         )
         with reading(self._engine) as connection:
-            yield from connection.execute(statement)
+            people = _read_people(connection, batch_id)
+            rows = connection.execute(statement).all()
+            return [_message(row, tuple(people.get((row[0], row[1]), ()))) for row in rows]
+
+
+def _message(row: Any, people: tuple[Participant, ...]) -> BatchMessage:
+    generation_id, uid, internaldate, message_id, fingerprint, sketch, sender = row[:7]
+    references, subject_hash, asks, sent_at = row[7:11]
+    kind, direction, auth_result, list_id, defects = row[11:]
+    evidence = IdentityEvidence(message_id, fingerprint, sketch, sender)
+    identity = StagedIdentity(generation_id, uid, internaldate, evidence)
+    return BatchMessage(
+        identity=identity,
+        reference_hashes=tuple(references),
+        subject_hash=subject_hash,
+        subject_asks=asks,
+        sent_at=sent_at,
+        kind=kind,
+        direction=direction,
+        auth_result=auth_result,
+        list_id=list_id,
+        defects=tuple(defects),
+        participants=people,
+    )
+
+
+def _readable(batch_id: str) -> tuple[Any, ...]:
+    staged = staged_messages.c
+    return (staged.batch_id == batch_id, staged.disposition.in_(("publish", "duplicate")))
+
+
+def _read_people(connection: Connection, batch_id: str) -> dict[tuple[int, int], list[Participant]]:
+    staged, people = staged_messages.c, staged_participants.c
+    statement = (
+        select(staged_participants)
+        .join(
+            staged_messages,
+            (staged.generation_id == people.generation_id) & (staged.uid == people.uid),
+        )
+        .where(*_readable(batch_id))
+        .order_by(people.generation_id, people.uid, people.role, people.position)
+    )
+    found: dict[tuple[int, int], list[Participant]] = {}
+    for generation_id, uid, *person in connection.execute(statement).all():
+        found.setdefault((generation_id, uid), []).append(Participant(*person))
+    return found

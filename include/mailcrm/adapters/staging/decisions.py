@@ -1,108 +1,99 @@
-"""What is decided on, and the decisions."""
+"""What the match decided, written in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
-from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
+from mailcrm.adapters.crm_database.bulk import insert_bulk, update_bulk
+from mailcrm.adapters.crm_database.engine import reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
-    crm_message_contacts,
-    crm_messages,
+    staged_conversation_merges,
     staged_decisions,
     staged_messages,
 )
 from mailcrm.adapters.staging.batch_rows import BatchRows
+from mailcrm.adapters.staging.decision_rows import DECISION_COLUMNS, DecisionTexts
 from mailcrm.adapters.staging.digest import count_outcomes
-from mailcrm.adapters.staging.rows import decision_row
 from mailcrm.records import (
+    ConversationPlan,
     Decision,
+    IdentityDecision,
     Lease,
     MessageContext,
 )
+
+_MATCHED = ("message_key", "disposition", "is_conflict", "conversation_key")
 
 
 class DecisionRows(BatchRows):
     """See `ports.Staging`."""
 
-    def read_contexts(self, batch_id: str) -> Iterator[MessageContext]:
-        """See `ports.Staging`."""
-        staged = staged_messages
-        statement = (
-            select(
-                staged.c.generation_id,
-                staged.c.uid,
-                staged.c.message_key,
-                staged.c.kind,
-                staged.c.direction,
-                staged.c.auth_result,
-                staged.c.list_id,
-                staged.c.defects,
-            )
-            .where(*self._new_rows(batch_id))
-            .order_by(staged.c.generation_id, staged.c.uid)
-        )
-        people = self._people(batch_id)
-        contacts = self._conversation_contacts(batch_id)
-        with reading(self._engine) as connection:
-            for row in connection.execute(statement):
-                key = (row.generation_id, row.uid)
-                nearby = contacts.get(key, frozenset())
-                yield MessageContext(
-                    *row[:-1], people.get(key, ()), nearby, defects=tuple(row.defects)
-                )
-
-    def _conversation_contacts(self, batch_id: str) -> dict[tuple[int, int], frozenset[str]]:
-        """Contacts already linked to published messages of the same conversations."""
-        staged, messages, links = staged_messages, crm_messages, crm_message_contacts
-        statement = (
-            select(staged.c.generation_id, staged.c.uid, links.c.contact_id)
-            .join(messages, messages.c.conversation_key == staged.c.conversation_key)
-            .join(links, links.c.message_key == messages.c.message_key)
-            .where(*self._new_rows(batch_id))
-            .distinct()
-        )
-        grouped: dict[tuple[int, int], set[str]] = {}
-        with reading(self._engine) as connection:
-            for generation_id, uid, contact_id in connection.execute(statement):
-                grouped.setdefault((generation_id, uid), set()).add(contact_id)
-        return {key: frozenset(value) for key, value in grouped.items()}
-
-    def write_decisions(
+    def write_match(
         self,
         lease: Lease,
-        rows: Iterable[tuple[MessageContext, Sequence[Decision]]],
+        identities: Sequence[IdentityDecision],
+        plan: ConversationPlan,
+        rows: Sequence[tuple[MessageContext, Sequence[Decision]]],
     ) -> None:
         """See `ports.Staging`."""
+        texts = DecisionTexts()
         values = [
-            decision_row(context, participant, decision)
+            (
+                context.generation_id,
+                context.uid,
+                participant.role,
+                participant.position,
+                *texts.of(decision),
+            )
             for context, decisions in rows
             for participant, decision in zip(context.participants, decisions, strict=True)
         ]
-        self._replace_decisions(lease, values)
+        matched = [
+            (
+                one.message_key,
+                "publish" if one.is_first else "duplicate",
+                one.is_conflict,
+                plan.of_message.get(one.message_key),
+                one.generation_id,
+                one.uid,
+            )
+            for one in identities
+        ]
+        merges = [(lease.batch_id, old, new) for old, new in plan.merges.items()]
+        self._replace(lease, matched, merges, values)
 
     @retried
-    def _replace_decisions(self, lease: Lease, values: list[dict[str, Any]]) -> None:
-        staged, table = staged_messages, staged_decisions
+    def _replace(
+        self,
+        lease: Lease,
+        matched: list[tuple[Any, ...]],
+        merges: list[tuple[Any, ...]],
+        values: list[tuple[Any, ...]],
+    ) -> None:
+        table = staged_conversation_merges
         with writing(self._engine) as connection:
             check_lease(connection, lease)
-            connection.execute(
-                delete(table).where(
-                    select(staged.c.uid)
-                    .where(
-                        staged.c.batch_id == lease.batch_id,
-                        staged.c.generation_id == table.c.generation_id,
-                        staged.c.uid == table.c.uid,
-                    )
-                    .exists()
-                )
-            )
-            if values:
-                connection.execute(insert_into(connection, table), values)
+            _delete_decisions(connection, lease.batch_id)
+            connection.execute(delete(table).where(table.c.batch_id == lease.batch_id))
+            keys = ("generation_id", "uid")
+            update_bulk(connection, staged_messages, keys, _MATCHED, matched)
+            insert_bulk(connection, table, ("batch_id", "old_key", "new_key"), merges)
+            insert_bulk(connection, staged_decisions, (*keys, *DECISION_COLUMNS), values)
 
     @retried
     def count_outcomes(self, batch_id: str) -> Mapping[str, int]:
         """See `ports.Staging`."""
         with reading(self._engine) as connection:
             return count_outcomes(connection, batch_id)
+
+
+def _delete_decisions(connection: Connection, batch_id: str) -> None:
+    staged, table = staged_messages.c, staged_decisions
+    mine = select(staged.uid).where(
+        staged.batch_id == batch_id,
+        staged.generation_id == table.c.generation_id,
+        staged.uid == table.c.uid,
+    )
+    connection.execute(delete(table).where(mine.exists()))

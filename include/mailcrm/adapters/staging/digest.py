@@ -1,13 +1,15 @@
 """Counts and the hash of a whole batch, on a connection that is already open."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
 
-from mailcrm.adapters.crm_database.engine import chunked
+from mailcrm.adapters.crm_database.engine import any_of
 from mailcrm.adapters.crm_database.schema import (
     conversation_members,
+    conversation_subjects,
     crm_messages,
     message_identities,
     staged_attachments,
@@ -61,42 +63,61 @@ def hash_known(connection: Any, batch_id: str) -> str:
     """SHA-256 (hex) over what is published that decides which messages a batch's rows are.
 
     That are identities with a Message-ID or a fingerprint of the batch, and the conversations of
-    all ids that it names, with how many messages they have.
+    all ids that it names and of subjects that answers ask for, with how many messages they have.
     """
-    staged, known, members = staged_messages, message_identities, conversation_members
+    staged, known = staged_messages, message_identities
     ids: set[str] = set()
     prints: set[str] = set()
     mine = staged.c.batch_id == batch_id
+    subjects: dict[str, bool] = {}
     columns = (staged.c.message_id_hash, staged.c.fingerprint, staged.c.reference_hashes)
-    for own, fingerprint, references in connection.execute(select(*columns).where(mine)):
+    rows = connection.execute(
+        select(*columns, staged.c.subject_hash, staged.c.subject_asks).where(mine)
+    )
+    for own, fingerprint, references, subject, asks in rows.all():
         ids.update(references, [own] if own else [])
         prints.add(fingerprint)
+        if subject is not None:
+            subjects[subject] = subjects.get(subject, False) or asks
     found: set[tuple[str, ...]] = set()
     for column, values in ((known.c.message_id_hash, ids), (known.c.fingerprint, prints)):
-        for chunk in chunked(sorted(values)):
-            rows = connection.execute(
-                select(known.c.message_key, known.c.message_id_hash, known.c.fingerprint).where(
-                    column.in_(chunk)
-                )
+        rows = connection.execute(
+            select(known.c.message_key, known.c.message_id_hash, known.c.fingerprint).where(
+                any_of(connection, column, values)
             )
-            found.update(("identity", key, own or "", text) for key, own, text in rows)
-    conversations: set[str] = set()
-    for chunk in chunked(sorted(ids)):
-        for id_hash, key in connection.execute(
-            select(members.c.id_hash, members.c.conversation_key).where(
-                members.c.id_hash.in_(chunk)
-            )
-        ):
-            found.add(("member", id_hash, key))
-            conversations.add(key)
-    found |= _sizes(connection, conversations)
+        )
+        found.update(("identity", key, own or "", text) for key, own, text in rows.all())
+    return _hash_with_conversations(connection, found, ids, subjects)
+
+
+def _hash_with_conversations(
+    connection: Any, found: set[tuple[str, ...]], ids: set[str], subjects: Mapping[str, bool]
+) -> str:
+    members = conversation_members.c
+    statement = select(members.id_hash, members.conversation_key).where(
+        any_of(connection, members.id_hash, ids)
+    )
+    rows = connection.execute(statement).all()
+    found.update(("member", id_hash, key) for id_hash, key in rows)
+    spans = _spans(connection, subjects)
+    found.update(("subject", *map(str, span)) for span in spans)
+    keys = {key for _, key in rows} | {span.conversation_key for span in spans}
+    found |= _sizes(connection, keys)
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+def _spans(connection: Any, subjects: Mapping[str, bool]) -> list[Any]:
+    """Where published conversations used the subjects, if there or here an answer asks."""
+    table = conversation_subjects
+    rows = connection.execute(
+        select(table).where(any_of(connection, table.c.subject_hash, subjects.keys()))
+    )
+    return [row for row in rows.all() if row.asks or subjects[row.subject_hash]]
 
 
 def _sizes(connection: Any, conversations: set[str]) -> set[tuple[str, ...]]:
     key = crm_messages.c.conversation_key
-    found: set[tuple[str, ...]] = set()
-    for chunk in chunked(sorted(conversations)):
-        rows = connection.execute(select(key, func.count()).where(key.in_(chunk)).group_by(key))
-        found.update(("size", conversation, str(count)) for conversation, count in rows)
-    return found
+    rows = connection.execute(
+        select(key, func.count()).where(any_of(connection, key, conversations)).group_by(key)
+    )
+    return {("size", conversation, str(count)) for conversation, count in rows}

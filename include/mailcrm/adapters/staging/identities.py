@@ -1,60 +1,29 @@
-"""What tells a batch's messages apart, and from those already published."""
+"""What a batch's messages are told apart from: those already published."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, select, union, update
+from sqlalchemy import Connection, select, union
 
-from mailcrm.adapters.crm_database.engine import any_of, reading, retried, writing
-from mailcrm.adapters.crm_database.leases import check_lease
+from mailcrm.adapters.crm_database.engine import any_of, reading, retried
 from mailcrm.adapters.crm_database.schema import (
     crm_messages,
     message_identities,
     staged_messages,
 )
-from mailcrm.adapters.staging.batch_rows import BatchRows
+from mailcrm.adapters.staging.batch_rows import EVIDENCE, BatchRows
 from mailcrm.dedupe import is_outdated, renew_sketch
-from mailcrm.records import (
-    IdentityDecision,
-    IdentityEvidence,
-    KnownIdentity,
-    Lease,
-    StagedIdentity,
-)
-
-_EVIDENCE = ("message_id_hash", "fingerprint", "text_sketch", "sender")
+from mailcrm.records import IdentityEvidence, KnownIdentity
 
 
 class IdentityRows(BatchRows):
     """See `ports.Staging`."""
 
     @retried
-    def read_identities(self, batch_id: str) -> Sequence[StagedIdentity]:
-        """See `ports.Staging`."""
-        staged = staged_messages
-        statement = (
-            select(
-                staged.c.generation_id,
-                staged.c.uid,
-                staged.c.internaldate,
-                *(staged.c[name] for name in _EVIDENCE),
-            )
-            .where(
-                staged.c.batch_id == batch_id, staged.c.disposition.in_(("publish", "duplicate"))
-            )
-            .order_by(staged.c.generation_id, staged.c.uid)
-        )
-        with reading(self._engine) as connection:
-            return [
-                StagedIdentity(row[0], row[1], row[2], IdentityEvidence(*row[3:]))
-                for row in connection.execute(statement)
-            ]
-
-    @retried
     def read_known_identities(self, batch_id: str) -> Sequence[KnownIdentity]:
         """See `ports.Staging`."""
         known, staged = message_identities, staged_messages
-        columns = (known.c.message_key, *(known.c[name] for name in _EVIDENCE))
+        columns = (known.c.message_key, *(known.c[name] for name in EVIDENCE))
         mine = staged.c.batch_id == batch_id
         statement = union(
             select(*columns)
@@ -64,42 +33,11 @@ class IdentityRows(BatchRows):
         )
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
-            known_identities = [
+            identities = [
                 KnownIdentity(row[0], IdentityEvidence(*row[1:]))
                 for row in sorted(rows, key=lambda row: row[0])
             ]
-            return _with_new_sketches(connection, known_identities)
-
-    @retried
-    def write_identities(self, lease: Lease, decisions: Sequence[IdentityDecision]) -> None:
-        """See `ports.Staging`."""
-        staged = staged_messages
-        statement = (
-            update(staged)
-            .where(
-                staged.c.generation_id == bindparam("b_generation"),
-                staged.c.uid == bindparam("b_uid"),
-            )
-            .values(
-                message_key=bindparam("b_key"),
-                disposition=bindparam("b_disposition"),
-                is_conflict=bindparam("b_conflict"),
-            )
-        )
-        rows = [
-            {
-                "b_generation": d.generation_id,
-                "b_uid": d.uid,
-                "b_key": d.message_key,
-                "b_disposition": "publish" if d.is_first else "duplicate",
-                "b_conflict": d.is_conflict,
-            }
-            for d in decisions
-        ]
-        with writing(self._engine) as connection:
-            check_lease(connection, lease)
-            if rows:
-                connection.execute(statement, rows)
+            return _with_new_sketches(connection, identities)
 
 
 def _with_new_sketches(

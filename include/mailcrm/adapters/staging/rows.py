@@ -1,4 +1,4 @@
-"""Turning staged messages and decisions into table rows."""
+"""Turning staged messages into table rows."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from mailcrm.adapters.crm_database.schema import (
     sync_ledger,
 )
 from mailcrm.adapters.quarantine import write_quarantine
-from mailcrm.dedupe import conversation_ids, plan_relink_digest
-from mailcrm.records import Decision, Lease, MessageContext, Participant, StagedMessage
+from mailcrm.dedupe import conversation_ids, plan_relink_digest, plan_subject
+from mailcrm.records import Lease, StagedMessage
 
 SNIPPET_CHARS = 200
 
@@ -75,6 +75,7 @@ def _mark_staged(
 
 def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[str, Any]:
     parsed, identity = row.parsed, row.identity
+    subject_hash, subject_asks = plan_subject(parsed)
     return {
         "generation_id": generation_id,
         "uid": row.uid,
@@ -92,6 +93,8 @@ def _message_row(lease: Lease, generation_id: int, row: StagedMessage) -> dict[s
         "sender": identity.sender,
         "text_sketch": identity.text_sketch,
         "reference_hashes": list(conversation_ids(parsed)),
+        "subject_hash": subject_hash,
+        "subject_asks": subject_asks,
         "list_id": parsed.list_id,
         "bounces": [asdict(bounce) for bounce in parsed.bounces],
         "defects": list(parsed.defects),
@@ -149,39 +152,3 @@ def _attachment_rows(generation_id: int, row: StagedMessage) -> list[dict[str, A
         }
         for a in row.parsed.attachments
     ]
-
-
-def decision_row(
-    context: MessageContext, participant: Participant, decision: Decision
-) -> dict[str, Any]:
-    """One decision as a row of staged_decisions."""
-    return {
-        "generation_id": context.generation_id,
-        "uid": context.uid,
-        **decision_values(participant, decision),
-    }
-
-
-def decision_values(participant: Participant, decision: Decision) -> dict[str, Any]:
-    """One decision as columns, without those that name its message."""
-    return {
-        "role": participant.role,
-        "position": participant.position,
-        "outcome": decision.outcome.value,
-        "contact_id": decision.contact_id,
-        "candidates": [
-            {
-                "contact_id": candidate.contact_id,
-                "score": candidate.score,
-                "evidence": [
-                    {"name": e.name, "weight": e.weight, "detail": e.detail}
-                    for e in candidate.evidence
-                ],
-            }
-            for candidate in decision.candidates
-        ],
-        "rule": decision.rule,
-        "rule_version": decision.rule_version,
-        "score": decision.score,
-        "company_domain": decision.company_domain,
-    }

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select, update
 
-from mailcrm.adapters.crm_database.engine import reading, retried, writing
+from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.leases import check_lease
 from mailcrm.adapters.crm_database.schema import (
+    rematch_marks,
     staged_messages,
     sync_runs,
 )
@@ -17,6 +18,7 @@ from mailcrm.adapters.staging.decisions import DecisionRows
 from mailcrm.adapters.staging.digest import hash_batch, hash_known
 from mailcrm.adapters.staging.identities import IdentityRows
 from mailcrm.adapters.staging.rows import write_staged
+from mailcrm.match import RULE_VERSION
 from mailcrm.records import (
     Lease,
     Quarantined,
@@ -58,6 +60,16 @@ class StagingTables(IdentityRows, ConversationRows, DecisionRows):
                 .where(sync_runs.c.run_id == lease.run_id)
                 .values(known_hash=known_hash)
             )
+
+    @retried
+    def write_first_mark(self, lease: Lease, contacts_at: dt.datetime) -> None:
+        """See `ports.Staging`."""
+        with writing(self._engine) as connection:
+            check_lease(connection, lease)
+            insert = insert_into(connection, rematch_marks).values(
+                mailbox_id=lease.mailbox_id, contacts_at=contacts_at, rule_version=RULE_VERSION
+            )
+            connection.execute(insert.on_conflict_do_nothing())
 
     @retried
     def count_dispositions(self, batch_id: str) -> Mapping[str, int]:

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailcrm.dedupe import conversation_ids, conversation_people, hash_id, plan_conversations
+from mailcrm.dedupe import (
+    conversation_ids,
+    conversation_people,
+    hash_id,
+    list_addresses,
+    plan_conversations,
+    plan_subject,
+)
 from mailcrm.match import ContactIndex, decide_message, plan_contact_keys, plan_lookups
 from mailcrm.ports.evaluation import EvaluationFiles
 from mailcrm.records import (
@@ -181,12 +188,15 @@ def _plan_conversations(
     links: dict[str, ConversationLink] = {}
     for name, message in parsed.items():
         key = contexts[name].message_key
+        subject_hash, asks = plan_subject(message)
         links[key] = ConversationLink(
             message_key=key,
             id_hash=hash_id(message.message_id or key),
             reference_hashes=conversation_ids(message),
-            subject=message.subject,
             sent_at=message.sent_at,
             addresses=conversation_people(message.participants, frozenset()),
+            subject_hash=subject_hash,
+            subject_asks=asks,
+            list_addresses=list_addresses(message.participants, message.list_id),
         )
     return plan_conversations(list(links.values()), {}).of_message

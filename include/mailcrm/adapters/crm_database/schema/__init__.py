@@ -36,8 +36,11 @@ from mailcrm.adapters.crm_database.schema.crm import (
     taught_addresses,
 )
 from mailcrm.adapters.crm_database.schema.identity import (
+    contact_key_removals,
     conversation_members,
+    conversation_subjects,
     message_identities,
+    participant_keys,
     rematch_marks,
 )
 from mailcrm.adapters.crm_database.schema.ledger import (
@@ -80,8 +83,10 @@ __all__ = [
     "Time",
     "UtcDateTime",
     "audit_events",
+    "contact_key_removals",
     "contact_keys",
     "conversation_members",
+    "conversation_subjects",
     "crm_attachments",
     "crm_contact_addresses",
     "crm_contacts",
@@ -104,6 +109,7 @@ __all__ = [
     "message_columns",
     "message_identities",
     "metadata",
+    "participant_keys",
     "rematch_marks",
     "staged_attachments",
     "staged_conversation_merges",

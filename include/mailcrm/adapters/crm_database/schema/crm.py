@@ -27,6 +27,7 @@ crm_contacts = Table(
     Column("domain", Text, nullable=False),
     Column("updated_at", Time, nullable=False),
 )
+Index("ix_crm_contacts_updated_at", crm_contacts.c.updated_at)
 
 crm_contact_addresses = Table(
     "crm_contact_addresses",
@@ -144,6 +145,7 @@ match_decisions = Table(
 )
 Index("ix_match_decisions_outcome", match_decisions.c.outcome)
 Index("ix_match_decisions_contact", match_decisions.c.contact_id)
+Index("ix_match_decisions_rules", match_decisions.c.rule_version)
 
 match_reviews = Table(
     "match_reviews",

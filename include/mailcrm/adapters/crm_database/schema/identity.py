@@ -1,6 +1,7 @@
 """Identity: what later batches are compared with."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Index,
     String,
@@ -37,4 +38,40 @@ rematch_marks = Table(
     metadata,
     Column("mailbox_id", String(40), primary_key=True),
     Column("contacts_at", Time, nullable=False, comment="contacts up to then were considered"),
+    Column("rule_version", Text, comment="by which the participants' keys were made"),
 )
+
+conversation_subjects = Table(
+    "conversation_subjects",
+    metadata,
+    Column("subject_hash", String(64), primary_key=True),
+    Column("conversation_key", String(64), primary_key=True),
+    Column("first_at", Time, nullable=False),
+    Column("last_at", Time, nullable=False),
+    Column("asks", Boolean, nullable=False, comment="an answer in it names no message"),
+)
+Index("ix_conversation_subjects_key", conversation_subjects.c.conversation_key)
+
+participant_keys = Table(
+    "participant_keys",
+    metadata,
+    Column("person_hash", String(64), primary_key=True, comment="of address and display name"),
+    Column("address", Text, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("rule_version", Text, nullable=False),
+    Column("canonical", Text, nullable=False, comment="as in contact_keys; empty where none"),
+    Column("full_name", Text, nullable=False),
+    Column("loose_name", Text, nullable=False),
+    Column("company", Text, nullable=False),
+)
+for _name in ("canonical", "full_name", "loose_name", "company"):
+    Index(f"ix_participant_keys_{_name}", participant_keys.c[_name])
+
+contact_key_removals = Table(
+    "contact_key_removals",
+    metadata,
+    Column("kind", String(10), primary_key=True, comment="as in contact_keys"),
+    Column("key", Text, primary_key=True),
+    Column("removed_at", Time, nullable=False),
+)
+Index("ix_contact_key_removals_at", contact_key_removals.c.removed_at)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from mailcrm.adapters.crm_database.schema.base import JSON, OUTCOMES, ROLES, Time, metadata
@@ -62,6 +63,8 @@ staged_messages = Table(
     Column("sender", Text, nullable=False, comment="after undoing list rewriting, lower-case"),
     Column("text_sketch", Text, nullable=False, comment="enough of the text to compare copies"),
     Column("reference_hashes", JSON, nullable=False),
+    Column("subject_hash", String(64), comment="empty where the subject joins nothing"),
+    Column("subject_asks", Boolean, nullable=False, server_default=false()),
     Column("list_id", Text),
     Column("bounces", JSON, nullable=False, comment="failed recipients of a delivery report"),
     Column("defects", JSON, nullable=False),
