@@ -21,6 +21,12 @@ _LISTING: Final = re.compile(
     rb"\((?:(?:UID (?P<uid>\d+)|RFC822\.SIZE (?P<size>\d+)"
     rb'|INTERNALDATE "(?P<date>[^"\\]*)") ?){1,3}\)'
 )
+# What a server says of a message whose body is the only literal: four items, each once.
+_BODY: Final = re.compile(
+    rb"\((?:(?:UID (?P<uid>\d+)|RFC822\.SIZE (?P<size>\d+)"
+    rb'|INTERNALDATE "(?P<date>[^"\\]*)"|FLAGS \((?P<flags>[^()"\[\]{}]*)\)) ){4}BODY\[\](?:<0>)? ?'
+)
+_TOKEN: Final = re.compile(rb' *+(\(|\)|"(?:[^"\\]|\\.)*+"|[^\s()"]++)')
 _KEY: Final = re.compile(rb" *([^\s()\"\[\]{}]+(?:\[[^\]]*\](?:<\d+>)?)?) *")
 _ATOM: Final = re.compile(rb' *([^\s()"]+)')
 _QUOTED: Final = re.compile(rb' *"((?:[^"\\]|\\.)*)"')
@@ -51,6 +57,8 @@ def parse_fetch_line(line: Line) -> Mapping[bytes, FetchValue]:
         if match is not None:
             names = {b"UID": "uid", b"RFC822.SIZE": "size", b"INTERNALDATE": "date"}
             return {k: match[n] for k, n in names.items() if match[n] is not None}
+    if len(line) == 3 and (found := _read_body_line(line)) is not None:
+        return found
     values: dict[bytes, FetchValue] = {}
     unstable: set[bytes] = set()
     for key, value in _items(_Scanner(line)):
@@ -58,6 +66,24 @@ def parse_fetch_line(line: Line) -> Mapping[bytes, FetchValue]:
             unstable.add(key)
         values[key] = value
     return {key: value for key, value in values.items() if key not in unstable}
+
+
+def _read_body_line(line: Line) -> Mapping[bytes, FetchValue] | None:
+    """The usual answer to a fetch of whole messages; None where it has to be looked at closely."""
+    first, literal, last = line
+    match = _BODY.fullmatch(first) if isinstance(first, bytes) else None
+    if match is None or not isinstance(literal, Literal) or last != b")":
+        return None
+    uid, size, date, flags = match.group("uid", "size", "date", "flags")
+    if uid is None or size is None or date is None or flags is None:
+        return None  # an item came twice
+    return {
+        b"UID": uid,
+        b"RFC822.SIZE": size,
+        b"INTERNALDATE": date,
+        b"FLAGS": tuple(flags.split()),
+        b"BODY[]": literal,
+    }
 
 
 def read_uid(values: Mapping[bytes, FetchValue], asked: Collection[int]) -> int | None:
@@ -100,6 +126,16 @@ def _items(scanner: "_Scanner") -> Iterator[tuple[bytes, FetchValue]]:
         else:
             yield key.removesuffix(b"<0>"), scanner.value()
     scanner.expect_end()
+
+
+def _plain(token: bytes | Literal) -> FetchValue:
+    """What a token stands for."""
+    if isinstance(token, Literal):
+        return token
+    if token.startswith(b'"'):
+        inner = token[1:-1]
+        return re.sub(rb"\\(.)", rb"\1", inner) if b"\\" in inner else inner
+    return None if token.upper() == b"NIL" else token
 
 
 class _Scanner:
@@ -160,17 +196,30 @@ class _Scanner:
         self.expect(b"(")
         stack: list[list[Any]] = [[]]
         while True:
-            if self.skip(b")"):
+            token = self._token()
+            if token == b")":
                 done = tuple(stack.pop())
                 if not stack:
                     return done
                 stack[-1].append(done)
-            elif self.skip(b"("):
+            elif token == b"(":
                 stack.append([])
             else:
-                stack[-1].append(self.value())
+                stack[-1].append(_plain(token))
             if len(stack) > _MAX_DEPTH:
                 raise MalformedLineError
+
+    def _token(self) -> bytes | Literal:
+        """The next bracket, quoted string (with its quotes), atom or literal."""
+        text = self._parts[self._part]
+        match = _TOKEN.match(text, self._at) if isinstance(text, bytes) else None
+        if match is not None:
+            self._at = match.end()
+            return match[1]
+        literal = self._literal()
+        if literal is None:
+            raise MalformedLineError
+        return literal
 
     def _list(self) -> tuple[bytes, ...]:
         """The atoms of the list itself; deeper ones are passed over, without recursion."""
