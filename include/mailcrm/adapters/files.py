@@ -17,7 +17,7 @@ __all__ = ["LocalFiles"]
 
 
 class LocalFiles:
-    """See `mailcrm.ports.Files`; the snapshot lies in `home`."""
+    """See `mailcrm.ports.Files`."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:
         """Where files go; nothing is opened or made before it is needed.
@@ -42,8 +42,8 @@ class LocalFiles:
         return read_contacts_file(path)
 
     def write_snapshot(self, entries: Sequence[RegistryEntry]) -> None:
-        """Replace the registry's snapshot."""
-        write_snapshot(self._home, entries)
+        """Replace the copy of the registry."""
+        write_snapshot(open_file_store(self._url, self._home), entries)
 
     def write_run_page(self, page: RunPage, out: Path | None, keep: int) -> Sequence[str]:
         """A run's report, below `reports` of the shared store where no folder is named."""

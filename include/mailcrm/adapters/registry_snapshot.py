@@ -1,59 +1,30 @@
-"""Writes what DAG files need to know of the mailboxes: a JSON list in `MAILCRM_HOME`."""
+"""A copy of the registry as one JSON list, for people and backups; it holds no secret."""
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from mailcrm.errors import SettingsError
+from mailcrm.adapters.files_store import FileStore
 from mailcrm.records import Backfill, MailboxState
 from mailcrm.records.registry import RegistryEntry
 
 __all__ = ["SNAPSHOT_NAME", "write_snapshot"]
 
 SNAPSHOT_NAME = "registry.json"
-_READABLE = 0o644
 
 
-def write_snapshot(home: Path, entries: Sequence[RegistryEntry]) -> None:
-    """Replace the snapshot in one step; a file with the same content is left alone.
+def write_snapshot(store: FileStore, entries: Sequence[RegistryEntry]) -> None:
+    """Replace the copy in one step; one with the same content is left alone.
 
-    An entry that is wrong is written with an `error`, so that only its own DAG shows it.
+    An entry that is wrong is written with an `error`.
 
     Raises:
-        SettingsError: the folder cannot be made or written.
+        SettingsError: the store cannot be written.
     """
     rows = [_row(entry) for entry in entries if entry.state is not MailboxState.REMOVED]
     rows.sort(key=lambda row: str(row["id"]))
-    content = json.dumps(rows, indent=1, sort_keys=True) + "\n"
-    path = home / SNAPSHOT_NAME
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and path.read_text(encoding="utf-8") == content:
-            return
-        _replace(path, content)
-    except OSError as error:
-        raise SettingsError(
-            where="MAILCRM_HOME", problem=f"{home} cannot be written: {error.strerror}"
-        ) from None
-
-
-def _replace(path: Path, content: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # Airflow may run under another account, and there is no secret in it.
-        Path(name).chmod(_READABLE)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    content = (json.dumps(rows, indent=1, sort_keys=True) + "\n").encode()
+    if store.read(SNAPSHOT_NAME) != content:
+        store.write(SNAPSHOT_NAME, content)
 
 
 def _row(entry: RegistryEntry) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Port towards the files that people give us, and the one that DAG files read."""
+"""Port towards the files that people give us, and those that we write for people."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from mailcrm.records.report import RunPage
 
 
 class Files(Protocol):
-    """Registry files, contact files and the registry's snapshot."""
+    """Registry files, contact files, run reports, and a copy of the registry."""
 
     def read_mailbox(self, path: Path) -> Mailbox:
         """One registry file.
@@ -37,10 +37,10 @@ class Files(Protocol):
         ...
 
     def write_snapshot(self, entries: Sequence[RegistryEntry]) -> None:
-        """Replace the registry's snapshot, at once or not at all.
+        """Replace the copy of the registry in the store that all machines share.
 
         Raises:
-            SettingsError: the folder of MAILCRM_HOME cannot be written.
+            SettingsError: the store cannot be written.
         """
         ...
 

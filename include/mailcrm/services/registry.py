@@ -1,7 +1,7 @@
 """The registry: which mailboxes are connected, and whether their runs do anything.
 
-Every change also writes the snapshot from which DAG files are made; a change whose snapshot could
-not be written is made good by the next one.
+Airflow makes its DAGs from the registry itself. Every change also refreshes a copy for people and
+backups; a copy that cannot be written harms no change.
 """
 
 import dataclasses
@@ -92,11 +92,11 @@ def find_twins(services: Services, mailbox_id: str, address: str) -> list[str]:
 def _store(services: Services, mailbox: Mailbox, added_by: str) -> tuple[RegistryEntry, str]:
     before = next((e for e in services.registry.list_entries() if e.mailbox_id == mailbox.id), None)
     if before is not None and before.mailbox is not None and _same(before.mailbox, mailbox):
-        write_snapshot(services)
+        _refresh_copy(services)
         return before, "unchanged"
     services.registry.write_mailbox(mailbox, services.clock.now())
     keep_answers(services, mailbox, added_by)
-    write_snapshot(services)
+    _refresh_copy(services)
     done = "connected" if before is None else "changed"
     logger.info("registry.mailbox_written mailbox=%s change=%s", mailbox.id, done)
     return show_mailbox(services, mailbox.id), done
@@ -145,22 +145,25 @@ def remove_mailbox(services: Services, mailbox_id: str) -> RegistryEntry:
 
 
 def write_snapshot(services: Services) -> None:
-    """Write the file from which DAG files are made, as the registry is now.
+    """Write the copy of the registry as it is now.
 
     Raises:
-        SettingsError: MAILCRM_HOME cannot be written.
+        SettingsError: the store for files cannot be written.
     """
     services.files.write_snapshot(services.registry.list_entries())
+
+
+def _refresh_copy(services: Services) -> None:
+    try:
+        write_snapshot(services)
+    except SettingsError as error:
+        logger.warning("registry.copy_not_written reason=%s", str(error)[:200])
 
 
 def _set_state(services: Services, mailbox_id: str, state: MailboxState) -> RegistryEntry:
     entry = show_mailbox(services, mailbox_id)
     services.registry.set_state(mailbox_id, state.value, services.clock.now())
-    try:
-        write_snapshot(services)
-    except SettingsError as error:
-        problem = f"is {state.value}, but Airflow does not know yet: {error}"
-        raise SettingsError(where=f"mailbox {mailbox_id}", problem=problem) from None
+    _refresh_copy(services)
     logger.info("registry.state_set mailbox=%s state=%s", mailbox_id, state.value)
     return dataclasses.replace(entry, state=state)
 

@@ -1,12 +1,12 @@
-"""The snapshot that DAG files read."""
+"""The copy of the registry, for people and backups."""
 
 import datetime as dt
 import json
-import stat
 from pathlib import Path
 
 import pytest
 
+from mailcrm.adapters.files_store import FolderStore
 from mailcrm.adapters.registry_snapshot import write_snapshot
 from mailcrm.errors import SettingsError
 from mailcrm.records import Backfill, Encryption, Endpoint, Mailbox, MailboxState, Ownership
@@ -42,9 +42,9 @@ def entry(
     )
 
 
-def test_snapshot_is_sorted_and_holds_what_dag_files_need(tmp_path: Path) -> None:
+def test_snapshot_is_sorted_and_shows_each_mailbox(tmp_path: Path) -> None:
     home = tmp_path / "not" / "yet"
-    write_snapshot(home, [entry("b"), entry("a", MailboxState.PAUSED)])
+    write_snapshot(FolderStore(home), [entry("b"), entry("a", MailboxState.PAUSED)])
     rows = json.loads((home / "registry.json").read_text(encoding="utf-8"))
     assert [row["id"] for row in rows] == ["a", "b"]
     assert rows[0] == {
@@ -62,23 +62,22 @@ def test_snapshot_is_sorted_and_holds_what_dag_files_need(tmp_path: Path) -> Non
 
 def test_snapshot_leaves_removed_out_and_shows_wrong_entries(tmp_path: Path) -> None:
     entries = [entry("a", MailboxState.REMOVED), entry("b", error="mailbox b: id is missing")]
-    write_snapshot(tmp_path, entries)
+    write_snapshot(FolderStore(tmp_path), entries)
     rows = json.loads((tmp_path / "registry.json").read_text(encoding="utf-8"))
     assert [(row["id"], row["error"]) for row in rows] == [("b", "mailbox b: id is missing")]
 
 
 def test_snapshot_without_change_is_not_written_again(tmp_path: Path) -> None:
-    write_snapshot(tmp_path, [entry("a")])
+    write_snapshot(FolderStore(tmp_path), [entry("a")])
     before = (tmp_path / "registry.json").stat()
-    write_snapshot(tmp_path, [entry("a")])
+    write_snapshot(FolderStore(tmp_path), [entry("a")])
     after = (tmp_path / "registry.json").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    assert stat.S_IMODE(after.st_mode) == 0o644
-    write_snapshot(tmp_path, [entry("b")])
+    write_snapshot(FolderStore(tmp_path), [entry("b")])
     assert [path.name for path in tmp_path.iterdir()] == ["registry.json"]
 
 
 def test_snapshot_where_home_is_a_file_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("in the way")
-    with pytest.raises(SettingsError, match=r"MAILCRM_HOME: .* cannot be written"):
-        write_snapshot(tmp_path / "home", [entry("a")])
+    with pytest.raises(SettingsError, match="cannot write"):
+        write_snapshot(FolderStore(tmp_path / "home"), [entry("a")])
