@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from airflow.sdk import DAG
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.task.trigger_rule import TriggerRule
 
 from mailcrm_dags import tasks
 from mailcrm_dags.approval import MailboxApproval
 from mailcrm_dags.assets import mailbox_asset
+from mailcrm_dags.callbacks import tell_stale
 from mailcrm_dags.declare import START, declare
 from mailcrm_dags.form import mailbox_params
 from mailcrm_dags.links import mailbox_url
@@ -82,6 +85,7 @@ def _build_dag(entry: MailboxEntry) -> DAG:
         max_active_runs=1,
         auto_register=False,  # a DAG that fails to build leaves nothing behind
         tags=_tags(entry),
+        deadline=_deadline(entry),
         default_args={
             "owner": entry.team or "mailcrm",
             "retry_policy": ErrorClassPolicy(),
@@ -128,6 +132,17 @@ def _declare_flow(entry: MailboxEntry) -> None:
     published = declare(tasks.publish, 60, outlets=[mailbox_asset(entry.mailbox_id)])()
     verified >> [approved, planned]
     approved >> planned >> fetched >> matched >> checked >> published
+
+
+def _deadline(entry: MailboxEntry) -> DeadlineAlert | None:
+    """People are told where a run does not end well within the mailbox's `freshness`."""
+    if entry.freshness_s is None or not entry.is_active:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=dt.timedelta(seconds=entry.freshness_s),
+        callback=AsyncCallback(tell_stale, {"mailbox_id": entry.mailbox_id}),
+    )
 
 
 def _tags(entry: MailboxEntry) -> set[str]:

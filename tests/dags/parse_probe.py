@@ -33,6 +33,10 @@ def describe(dag) -> dict[str, object]:
         "tags": sorted(dag.tags),
         "doc": dag.doc_md,
         "owner_links": dag.owner_links,
+        "deadlines": [
+            (alert.interval.total_seconds(), alert.callback.path, alert.callback.kwargs)
+            for alert in (dag.deadline or [])
+        ],
         "name": dag.dag_display_name,
         "fileloc": dag.fileloc,
         "params": {name: param.schema for name, param in dag.params.items_raw()}

@@ -34,6 +34,7 @@ def test_parse_two_mailboxes_gives_one_dag_each_without_errors(parsed):
     assert sorted(parsed["dags"]) == ["mailbox__sales", "mailbox__support"]
 
 
+@pytest.mark.row("R205")
 def test_parse_reaches_no_network_database_or_program(parsed):
     assert parsed["attempts"] == []
 
@@ -66,6 +67,7 @@ def test_dag_match_runs_when_one_slice_came_through(dag):
     assert set(rules.values()) == {"all_success"}
 
 
+@pytest.mark.row("R210")
 def test_dag_every_task_has_timeout_retries_policy_owner_and_docs(dag):
     for name, task in dag["tasks"].items():
         assert 0 < task["timeout_s"] <= 7200, name
@@ -82,6 +84,7 @@ def test_dag_params_are_the_window_the_folders_and_the_round_trip(dag):
     assert dag["params"]["folders"]["type"] == ["null", "array"]
 
 
+@pytest.mark.row("R211", "R212")
 def test_dag_runs_one_at_a_time_and_never_catches_up(dag):
     assert (dag["max_active_runs"], dag["catchup"]) == (1, False)
 
@@ -102,6 +105,33 @@ def test_dag_paused_mailbox_keeps_its_dag_without_a_schedule(parse: Parse):
     assert found["schedule"] is None
     assert "paused" in found["tags"]
     assert "Paused" in found["doc"]
+
+
+def test_dag_of_a_mailbox_with_a_freshness_has_a_deadline(parse: Parse):
+    found = parse([entry("sales", freshness_s=21600)])["dags"]["mailbox__sales"]
+    callback = "mailcrm_dags.callbacks.tell_stale"
+    assert found["deadlines"] == [[21600.0, callback, {"mailbox_id": "sales"}]]
+
+
+def test_dag_of_a_mailbox_without_a_freshness_has_no_deadline(dag):
+    assert dag["deadlines"] == []
+
+
+def test_dag_tasks_that_talk_to_the_server_share_the_providers_pool(dag):
+    pools = {name: task["pool"] for name, task in dag["tasks"].items()}
+    own = {"match", "check", "publish"}
+    assert {pools[name] for name in own} == {"default_pool"}
+    assert {pool for name, pool in pools.items() if name not in own} == {"imap_gmail"}
+
+
+def test_dag_tasks_inherit_no_params(dag):
+    assert {task["params"] for task in dag["tasks"].values()} == {0}
+
+
+def test_dag_tags_and_owner_link_name_state_provider_and_team(parse: Parse):
+    found = parse([entry("sales", team="Sales")])["dags"]["mailbox__sales"]
+    assert found["tags"] == ["active", "mailbox", "mailcrm", "provider:gmail", "team:Sales"]
+    assert found["owner_links"] == {"Sales": "https://airflow.acme.example/mailcrm/mailboxes/sales"}
 
 
 def test_parse_serializes_within_twenty_kilobytes(parsed):

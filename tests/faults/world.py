@@ -14,6 +14,7 @@ from faults.light_gate import LightGate
 from faults.steps import SteppedServers, watch_engine
 from mailcrm.adapters.crm_database import schema
 from mailcrm.adapters.crm_database.approvals import ApprovalTables
+from mailcrm.adapters.crm_database.chores import ChoreTables
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine, reading
 from mailcrm.adapters.crm_database.held_messages import HoldTables
@@ -101,6 +102,7 @@ def make_services(
         overview=OverviewTables(engine),
         holds=HoldTables(engine),
         approvals=ApprovalTables(engine),
+        chores=ChoreTables(engine),
         servers=servers,
         credentials=EnvironmentCredentials(variables),
         files=LocalFiles(chosen.home, chosen.files_url),

@@ -5,6 +5,7 @@
 """
 
 from mailcrm.ports.approval import Approvals
+from mailcrm.ports.chores import Chores
 from mailcrm.ports.files import Files
 from mailcrm.ports.health import Answers, Logins, Notices, Notifier, RoundTrips, Upkeep
 from mailcrm.ports.holds import Holds
@@ -25,6 +26,7 @@ from mailcrm.ports.store import Contacts, Gate, Publisher, Registry, Staging
 __all__ = [
     "Answers",
     "Approvals",
+    "Chores",
     "Clock",
     "Connections",
     "Contacts",

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.approvals import ApprovalTables
+from mailcrm.adapters.crm_database.chores import ChoreTables
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
@@ -30,6 +31,7 @@ from mailcrm.adapters.side_process import SideProcess
 from mailcrm.adapters.staging import StagingTables
 from mailcrm.ports import (
     Approvals,
+    Chores,
     Clock,
     Connections,
     Contacts,
@@ -64,6 +66,7 @@ class Services:
     overview: Overview
     holds: Holds
     approvals: Approvals
+    chores: Chores
     servers: MailServers
     credentials: CredentialStore
     files: Files
@@ -89,31 +92,37 @@ def open_services(
     engine = make_engine(settings.database())
     try:
         check_schema(engine)
-        clock = SystemClock()
-        upkeep = make_upkeep(engine, settings)
-        key = make_login_key(settings)
-        services = Services(
-            settings=settings,
-            clock=clock,
-            registry=RegistryTables(engine),
-            ledger=LedgerTables(engine),
-            staging=StagingTables(engine),
-            contacts=ContactTables(engine, settings.contacts_query),
-            publisher=PublishTables(engine),
-            gate=GxGate(engine, settings),
-            overview=OverviewTables(engine),
-            holds=HoldTables(engine),
-            approvals=ApprovalTables(engine),
-            servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
-            credentials=credentials or LocalCredentials(settings.connections_file),
-            files=LocalFiles(settings.home, settings.files_url),
-            upkeep=upkeep,
-            # A helper reads credentials and settings as we do: from the environment.
-            start_helper=SideProcess if credentials is None else None,
-        )
-        yield _with_notifier(services)
+        yield _with_notifier(_build_services(engine, settings, credentials))
     finally:
         engine.dispose()
+
+
+def _build_services(
+    engine: Engine, settings: Settings, credentials: CredentialStore | None
+) -> Services:
+    clock = SystemClock()
+    upkeep = make_upkeep(engine, settings)
+    key = make_login_key(settings)
+    return Services(
+        settings=settings,
+        clock=clock,
+        registry=RegistryTables(engine),
+        ledger=LedgerTables(engine),
+        staging=StagingTables(engine),
+        contacts=ContactTables(engine, settings.contacts_query),
+        publisher=PublishTables(engine),
+        gate=GxGate(engine, settings),
+        overview=OverviewTables(engine),
+        holds=HoldTables(engine),
+        approvals=ApprovalTables(engine),
+        chores=ChoreTables(engine),
+        servers=GuardedMailServers(RealMailServers(settings), upkeep.logins, key, clock),
+        credentials=credentials or LocalCredentials(settings.connections_file),
+        files=LocalFiles(settings.home, settings.files_url),
+        upkeep=upkeep,
+        # A helper reads credentials and settings as we do: from the environment.
+        start_helper=SideProcess if credentials is None else None,
+    )
 
 
 def make_login_key(settings: Settings) -> LoginKey:
