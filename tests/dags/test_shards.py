@@ -21,7 +21,7 @@ def test_shard_empty_list_gives_no_dags_and_no_error(parse: Parse):
     assert (found["dags"], found["import_errors"]) == ({}, {})
 
 
-@pytest.mark.row("R213")
+@pytest.mark.row("R200", "R213")
 @pytest.mark.parametrize("case", PLACEHOLDERS)
 def test_shard_broken_entry_becomes_a_placeholder_that_says_why(parse: Parse, case: str):
     broken, problem = PLACEHOLDERS[case]

@@ -46,6 +46,7 @@ def test_login_quotes_name_and_password() -> None:
     assert login.split(" ", 2)[2] == '"a \\"b" "p\\\\\\"w x"'
 
 
+@pytest.mark.row("R132")
 @pytest.mark.parametrize("credential", [Credential("a\r\nX", "p"), Credential("a", "p\0q")])
 def test_login_with_a_line_end_inside_is_never_sent(credential: Credential) -> None:
     with run_scripted_imap() as server, pytest.raises(ImapCredentialError):

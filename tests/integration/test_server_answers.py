@@ -3,10 +3,14 @@
 The expectations on codes are written down here, apart from the tables of the product.
 """
 
+import base64
 import re
 
 import pytest
 
+from mailcrm.adapters.imap_probe import probe_imap
+from mailcrm.adapters.smtp_probe import probe_smtp
+from mailcrm.adapters.smtp_send import send_message
 from mailcrm.credentials import AnswerKind, RetryPlan
 from mailcrm.credentials.answers import MEANINGS, Row
 from mailcrm.credentials.imap_rows import IMAP_ROWS
@@ -15,6 +19,7 @@ from mailcrm.credentials.smtp_server_rows import SMTP_SERVER_ROWS
 from mailcrm.records import Credential, Direction, VerifyResult, VerifyState
 from mailcrm.settings import Settings
 from servers.dialogues import CREDENTIAL, GREETINGS, dialogue_of
+from servers.fault_proxy import Fault, run_fault_proxy
 from servers.mailboxes import make_mailbox
 from servers.scripted import ScriptedServer, run_scripted
 
@@ -31,9 +36,6 @@ def _probe(
     greeting: bytes | None = None,
     credential: Credential = CREDENTIAL,
 ) -> tuple[VerifyResult, ScriptedServer]:
-    from mailcrm.adapters.imap_probe import probe_imap
-    from mailcrm.adapters.smtp_probe import probe_smtp
-
     words = GREETINGS[direction] if greeting is None else greeting
     with run_scripted(words, dialogue_of(direction, dict(replies))) as server:
         mailbox = make_mailbox(imap_port=server.port, smtp_port=server.port)
@@ -42,8 +44,6 @@ def _probe(
 
 
 def _send(replies: dict[str, bytes | None]) -> tuple[VerifyResult, ScriptedServer]:
-    from mailcrm.adapters.smtp_send import send_message
-
     with run_scripted(GREETINGS[SMTP], dialogue_of(SMTP, dict(replies))) as server:
         content = b"Subject: x\r\n\r\nhello\r\n"
         mailbox = make_mailbox(smtp_port=server.port)
@@ -249,3 +249,78 @@ def test_imap_farewell_at_the_greeting_is_tried_again(words: bytes) -> None:
     assert found.retry_after_s is not None
     assert words.rpartition(b"] ")[2].decode() in (found.server_text or "")
     assert not any(" LOGIN " in line for line in server.lines)
+
+
+@pytest.mark.row("R139")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"{} OK [ALERT] Your password expires in 3 days\r\n",
+        b"* OK [ALERT] Your password expires in 3 days\r\n{} OK in\r\n",
+    ],
+)
+def test_imap_alert_of_a_login_that_went_well_is_shown(reply: bytes) -> None:
+    found, _ = _probe(IMAP, {"LOGIN": reply})
+    assert (found.state, found.code, found.advice) == (OK, "ALERT", None)
+    assert "Your password expires in 3 days" in (found.server_text or "")
+
+
+@pytest.mark.row("R139", "R129")
+def test_imap_alert_is_escaped_and_capped() -> None:
+    words = b"<script>\x1b[2J \xe2\x80\xae" + b"z" * 3000
+    found, _ = _probe(IMAP, {"LOGIN": b"{} OK [ALERT] " + words + b"\r\n"})
+    assert found.state is OK
+    assert (found.server_text or "").isprintable()
+    assert len(found.server_text or "") <= 200
+
+
+ODD_PASSWORDS = ["é", "密码", 'a"b', "a\\b", "{3}", " lead and trail ", "x" * 200]
+
+
+@pytest.mark.row("R141")
+@pytest.mark.parametrize("password", ODD_PASSWORDS)
+def test_imap_password_of_any_letters_arrives_exactly(password: str) -> None:
+    credential = Credential("ann", password)
+    answers: list[str] = []
+
+    def answer(tag: str, rest: str) -> bytes | None:
+        if rest.startswith("AUTHENTICATE"):
+            answers.append(tag)
+            return b"+ \r\n"
+        if not rest and answers:  # the response to the challenge is a line without a tag
+            return f"{answers[0]} OK in\r\n".encode()
+        return dialogue(tag, rest)
+
+    dialogue = dialogue_of(IMAP)
+    with run_scripted(GREETINGS[IMAP], answer) as server:
+        found = probe_imap(make_mailbox(imap_port=server.port), credential, SETTINGS)
+    assert found.state is OK
+    plain = base64.b64encode(f"\0ann\0{password}".encode()).decode()
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    wanted = f'LOGIN "ann" "{quoted}"' if password.isascii() else plain
+    assert any(line.endswith(wanted) for line in server.lines)
+
+
+@pytest.mark.row("R141")
+def test_imap_password_that_the_server_cannot_take_says_so_and_is_not_sent() -> None:
+    capability = b"* CAPABILITY IMAP4rev1\r\n{} OK\r\n"
+    credential = Credential("ann", "pässwörd")
+    found, server = _probe(IMAP, {"CAPABILITY": capability}, credential=credential)
+    assert (found.state, found.stage) == (WRONG, "authenticate")
+    assert "characters that this server cannot take" in (found.advice or "")
+    assert not any("LOGIN" in line or "AUTHENTICATE" in line for line in server.lines)
+
+
+@pytest.mark.row("R152")
+def test_smtp_tarpit_is_waited_for_within_the_limits() -> None:
+    assert Settings().greeting_timeout_s >= 60
+    assert Settings().verify_timeout_s <= 180
+    with (
+        run_scripted(GREETINGS[SMTP], dialogue_of(SMTP)) as server,
+        run_fault_proxy(server.port) as tarpit,
+    ):
+        tarpit.arm(Fault(latency_s=0.4))
+        for greeting_s, state in ((20, OK), (0.1, AWAY)):
+            limits = SETTINGS.model_copy(update={"greeting_timeout_s": greeting_s})
+            found = probe_smtp(make_mailbox(smtp_port=tarpit.port), CREDENTIAL, limits)
+            assert found.state is state, found

@@ -84,6 +84,7 @@ def test_probe_smtp_only_login_offered_is_ok() -> None:
     assert sink.logins == ["LOGIN"]
 
 
+@pytest.mark.row("R154")
 @pytest.mark.parametrize(
     "password", ["pässwörd é 密码", 'a"b\\c{3}', " lead and trail ", "x" * 200]
 )
@@ -93,6 +94,7 @@ def test_probe_smtp_odd_password_is_sent_exactly(password: str) -> None:
     assert result.state is VerifyState.OK
 
 
+@pytest.mark.row("R154")
 def test_probe_smtp_non_ascii_password_where_only_login_is_offered_is_not_tried() -> None:
     with run_smtp_sink(mechanisms=("LOGIN",), password="pässwörd") as sink:
         result = probe_smtp(_mailbox(sink.port, Encryption.NONE), _credential(sink), NORMAL)
@@ -306,6 +308,7 @@ def test_probe_smtp_drip_feeding_server_meets_the_deadline() -> None:
     assert result.state is not VerifyState.OK
 
 
+@pytest.mark.row("R133")
 def test_probe_smtp_line_end_in_address_adds_no_command() -> None:
     with run_scripted(b"220 hi\r\n", _dialogue()) as server:
         mailbox = _mailbox(server.port, Encryption.NONE, address="a@b.example>\r\nRCPT TO:<x@y.z")

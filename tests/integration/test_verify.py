@@ -188,6 +188,7 @@ def _echo_imap(tag: str, rest: str) -> bytes | None:
     return f"{tag} NO [AUTHENTICATIONFAILED] you sent {rest} to me\r\n".encode()
 
 
+@pytest.mark.row("R203")
 @pytest.mark.parametrize("secret", [CANARY, "plain-c4nary-123", 'quo"te\\c4nary'])
 def test_verify_secret_is_in_no_log_result_error_or_table(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], secret: str

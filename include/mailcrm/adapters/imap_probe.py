@@ -64,7 +64,8 @@ def _probe(
         if not reply.is_ok:
             return _refused(probe, mailbox, reply)
         probe.enter("folders")
-        return _open_folders(probe, mailbox, connection, bounded, deadline)
+        result = _open_folders(probe, mailbox, connection, bounded, deadline)
+        return probe.warned(result, connection.alert)
     finally:
         connection.close()
 

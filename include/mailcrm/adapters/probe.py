@@ -1,5 +1,6 @@
 """What both probes share: the stage reached so far, and results made from it."""
 
+import dataclasses
 import re
 
 from mailcrm.adapters.dial import socket_symptom
@@ -55,6 +56,12 @@ class Probe:
     def ok(self, code: str | None = None, text: str | None = None) -> VerifyResult:
         """Everything was accepted."""
         return self._result(VerifyState.OK, code=code, text=text)
+
+    def warned(self, result: VerifyResult, text: str | None) -> VerifyResult:
+        """An ok result with what the server wants people to read (RFC 9051 §7.1, ALERT)."""
+        if not text or result.state is not VerifyState.OK:
+            return result
+        return dataclasses.replace(result, code="ALERT", server_text=self._show(text))
 
     def refused(self, code: str | None, text: str) -> VerifyResult:
         """The server answered, and the answer is no."""

@@ -206,6 +206,7 @@ WRONG_ENTRIES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.row("R197", "R200")
 @pytest.mark.parametrize(
     ("entry", "expected"), [row[1:] for row in WRONG_ENTRIES], ids=[row[0] for row in WRONG_ENTRIES]
 )
@@ -243,6 +244,7 @@ WRONG_TEXTS: list[tuple[str, str | bytes, str]] = [
 ]
 
 
+@pytest.mark.row("R200")
 @pytest.mark.parametrize(
     ("text", "expected"), [row[1:] for row in WRONG_TEXTS], ids=[row[0] for row in WRONG_TEXTS]
 )

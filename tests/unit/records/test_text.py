@@ -51,6 +51,7 @@ def test_hide_secrets_encoded_anywhere_leaves_no_form(secret: str, lead: str, ta
     assert encoded not in hidden
 
 
+@pytest.mark.row("R202")
 @pytest.mark.parametrize("secret", ["a", "ab", "abcd"])
 def test_hide_secrets_short_password_is_hidden_too(secret: str) -> None:
     login = base64.b64encode(f"\0u\0{secret}".encode()).decode()

@@ -34,8 +34,12 @@ class ImapConnection:
     def __init__(
         self, mailbox: Mailbox, client: GuardedClient, without: frozenset[str] = frozenset()
     ) -> None:
-        """Made by `connect_imap`; extensions in `without` are not used though offered."""
+        """Made by `connect_imap`; extensions in `without` are not used though offered.
+
+        `alert` is what the server wants people to read, raw, once somebody logged in.
+        """
         self._without = without
+        self.alert: str | None = None
         self.mailbox = mailbox
         self.client = client
         self.imap = client.imap
@@ -53,6 +57,9 @@ class ImapConnection:
         """
         _check_sendable(self.mailbox, credential)
         reply = self._authenticate(credential)
+        said = [str(line, "utf-8", "backslashreplace") for line in self.imap.take("OK")]
+        said += [reply.text] if reply.code == "ALERT" else []
+        self.alert = next((text for text in said if "[ALERT]" in text.upper()), None)
         if reply.is_ok:
             self.imap.state = "AUTH"
             self.imap.refresh_capabilities()
