@@ -2,8 +2,10 @@
 # agree on; the slim image brings no providers of its own that could disagree with our pins.
 FROM apache/airflow:slim-3.3.2-python3.11
 
-COPY --chown=airflow:0 requirements.txt /opt/airflow/requirements.txt
-RUN pip install --no-cache-dir --requirement /opt/airflow/requirements.txt
+# requirements-cluster.txt adds the KubernetesExecutor, and logs in S3.
+ARG REQUIREMENTS=requirements.txt
+COPY --chown=airflow:0 requirements.txt requirements-cluster.txt /opt/airflow/
+RUN pip install --no-cache-dir --requirement "/opt/airflow/${REQUIREMENTS}"
 
 COPY --chown=airflow:0 include/ /opt/airflow/include/
 COPY --chown=airflow:0 dags/ /opt/airflow/dags/

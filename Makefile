@@ -78,7 +78,8 @@ format: $(VENV)/.installed-dev  ## format the code and mend what ruff can mend
 pins: $(UV)  ## write requirements*.txt from requirements*.in (ARGS=--upgrade takes newer releases)
 	@$(PIN) requirements.in --output-file requirements.txt
 	@$(PIN) requirements-dev.in --output-file requirements-dev.txt
-	@git diff --stat -- requirements.txt requirements-dev.txt
+	@$(PIN) requirements-cluster.in --output-file requirements-cluster.txt
+	@git diff --stat -- requirements.txt requirements-dev.txt requirements-cluster.txt
 
 venv: $(VENV)/.installed-dev  ## .venv with everything that development needs
 

@@ -90,14 +90,15 @@ def test_importable_names_shadow_no_standard_module() -> None:
     assert not {where for name, where in names.items() if name in sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-cluster"])
 def test_pins_every_wanted_package_is_pinned(name: str) -> None:
     assert not read_wanted(f"{name}.in") - set(read_pins(f"{name}.txt"))
 
 
-def test_pins_development_set_contains_the_runtime_set() -> None:
-    runtime, development = read_pins("requirements.txt"), read_pins("requirements-dev.txt")
-    assert not {name for name, versions in runtime.items() if development.get(name) != versions}
+@pytest.mark.parametrize("name", ["requirements-dev", "requirements-cluster"])
+def test_pins_larger_set_contains_the_runtime_set(name: str) -> None:
+    runtime, larger = read_pins("requirements.txt"), read_pins(f"{name}.txt")
+    assert not {package for package, pins in runtime.items() if larger.get(package) != pins}
 
 
 def test_pins_packages_of_pyproject_are_wanted() -> None:
