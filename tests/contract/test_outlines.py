@@ -61,6 +61,10 @@ OUTLINED = {
     "related inside mixed": message(
         4, nested("related", "r", HTML, attachment(40_000, kind="image/png")), attachment(90_003)
     ),
+    "html beside text": message(10, nested("alternative", "a", PLAIN, HTML + "<p>x</p>" * 9000)),
+    "html beside text at the top": message(
+        11, PLAIN, HTML * 2000, kind='multipart/alternative; boundary="=_mix"'
+    ),
     "lines of 60": message(5, PLAIN, attachment(60_002, width=60)),
     "small attachment beside": message(6, PLAIN, attachment(60_000), attachment(100, "b.txt")),
     "text after it": message(7, PLAIN, attachment(60_001), PLAIN.replace("Ann", "Bea")),
@@ -77,6 +81,12 @@ WHOLE = {
     "uneven lines": message(22, PLAIN, UNEVEN),
     "one long line": message(23, PLAIN, attachment(60_000, width=900)),
     "attachment as text": message(24, PLAIN, attachment(60_000, kind="text/html")),
+    "blank text beside html": message(
+        27, nested("alternative", "a", "Content-Type: text/plain\n\n \n", HTML + "<p>x</p>" * 9000)
+    ),
+    "named html beside text": message(
+        28, nested("alternative", "a", PLAIN, HTML.replace("html\n", "html; name=a.html\n") * 900)
+    ),
     "no boundary": message(25, PLAIN, attachment(60_000), kind="multipart/mixed"),
     "report": message(26, PLAIN, attachment(60_000), kind='multipart/report; boundary="=_mix"'),
 }
@@ -115,7 +125,14 @@ def test_outlines_of_unusual_messages_are_left_out_or_right(imap_user: ImapUser)
     outlines, whole = read(imap_user, [*WHOLE.values(), OUTLINED["one attachment"] * 1])
     for uid, one in outlines.items():
         assert parse(one) == parse(whole[uid]), uid
-    assert not outlines.keys() & {1, 2, 3, 4, 5, 7}
+    assert not outlines.keys() & {1, 2, 3, 4, 5, 6, 7, 9}
+
+
+def test_outline_of_html_alone_is_read_with_it(dovecot_user: ImapUser) -> None:
+    alone = message(1, HTML + "<p>word</p>" * 9000, attachment(90_000))
+    outlines, whole = read(dovecot_user, [alone])
+    assert parse(outlines[1]) == parse(whole[1])
+    assert "word" in parse(outlines[1]).body_text
 
 
 @pytest.mark.parametrize("size", [1, 56, 57, 58, 60_000])

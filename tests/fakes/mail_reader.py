@@ -73,6 +73,7 @@ class FakeMailReader:
     def __init__(self, mailbox: FakeMailbox, mailbox_id: str = "sales") -> None:
         self.bytes_received = 0
         self.commands_sent = 0
+        self.waited_s = 0.0
         self._mailbox = mailbox
         self._mailbox_id = mailbox_id
         self._folder = FakeFolder(selectable=False)

@@ -14,7 +14,7 @@ from mailcrm.backfill.doubts import (
 )
 from mailcrm.backfill.folders import resolve_folders
 from mailcrm.backfill.listing import ListingPlan, plan_absent, plan_listing, plan_unknown
-from mailcrm.backfill.slices import plan_chunks, plan_slices
+from mailcrm.backfill.slices import plan_chunks, plan_slices, plan_whole_bytes
 from mailcrm.backfill.windows import plan_search, plan_window, utc_midnight
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "plan_search",
     "plan_slices",
     "plan_unknown",
+    "plan_whole_bytes",
     "plan_window",
     "resolve_folders",
     "uncovered_days",

@@ -119,10 +119,14 @@ def _mend_lines(raw: bytes) -> bytes:
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
-def list_parts(raw: bytes) -> tuple[str, ...]:
-    """The IMAP numbers of a message's leaves, in document order; empty where any is odd."""
+def list_parts(raw: bytes) -> tuple[tuple[str, str], ...]:
+    """IMAP number and type of a message's leaves, in document order; empty where any is odd."""
     structure = walk_parts(raw, split_fields(raw, 0, len(raw), top=True), len(raw))
-    return () if structure.defects else tuple(leaf.part for leaf in structure.leaves)
+    return (
+        ()
+        if structure.defects
+        else tuple((leaf.part, leaf.content_type) for leaf in structure.leaves)
+    )
 
 
 def _header_defects(raw: bytes, header: HeaderBlock) -> list[str]:

@@ -89,6 +89,11 @@ class MailReader(Protocol):
         """Commands sent so far, the login included."""
         ...
 
+    @property
+    def waited_s(self) -> float:
+        """Seconds spent so far in waiting for the server's bytes."""
+        ...
+
     def list_folders(self) -> Sequence[FolderEntry]:
         """All folders, selectable or not; a name that does not decode stays as it was sent."""
         ...

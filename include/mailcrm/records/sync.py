@@ -71,8 +71,8 @@ class ListedMessage:
 class FetchedMessage:
     """A message as read. `raw` is what the server sent; not `is_whole` where it was capped.
 
-    Where attachments were left out, `omitted` has the IMAP number and the decoded size in bytes
-    of each, and `raw` is the message without most of their bytes: good to parse, not to keep.
+    Where parts were left out, `omitted` has the IMAP number of each, and of attachments the decoded
+    size in bytes; `raw` is the message without most of their bytes: good to parse, not to keep.
     """
 
     uid: int

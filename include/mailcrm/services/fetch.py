@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailcrm.backfill import is_mass_vanishing, plan_chunks
+from mailcrm.backfill import is_mass_vanishing, plan_chunks, plan_whole_bytes
 from mailcrm.check import check_row
 from mailcrm.dedupe import plan_identity
 from mailcrm.match import decide_direction, read_auth_result
@@ -59,7 +59,7 @@ class _Slice:
     staged: int = 0
     quarantined: int = 0
     listed: dict[int, LedgerEntry] | None = None
-    large: frozenset[int] = frozenset()
+    sizes: dict[int, int] = field(default_factory=dict)
     vanished: list[int] = field(default_factory=list)
     unavailable: dict[int, str] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress
     limit, largest = settings.fetch_chunk_bytes, settings.fetch_whole_bytes
     # Of a large message only some parts are read, so it takes little of its chunk.
     newest_first = ((uid, min(size, largest)) for uid, size in reversed(todo))
-    work.large = frozenset(uid for uid, size in todo if size > largest)
+    work.sizes = dict(todo)
     # A message of unknown size is read alone: it may be large.
     chunks = plan_chunks(newest_first, settings.fetch_chunk_messages, limit, unknown_bytes=limit)
     for chunk in chunks:
@@ -164,8 +164,11 @@ def _fetch_all(work: _Slice, todo: Sequence[tuple[int, int]], progress: Progress
 
 def _fetch_chunk(work: _Slice, uids: list[int]) -> None:
     refused: dict[int, str] = {}
-    small = [uid for uid in uids if uid not in work.large]
-    large = [uid for uid in uids if uid in work.large]
+    limit = plan_whole_bytes(
+        work.services.settings.fetch_whole_bytes, work.reader.bytes_received, work.reader.waited_s
+    )
+    small = [uid for uid in uids if work.sizes[uid] <= limit]
+    large = [uid for uid in uids if work.sizes[uid] > limit]
     found = _stage(work, [*_read(work, small, refused), *_outline(work, large)])
     # Once more, and alone: these may be large, and are not held in memory together.
     for uid in (uid for uid in uids if uid not in found and uid not in refused):

@@ -18,6 +18,7 @@ from mailcrm.backfill import (
     plan_search,
     plan_slices,
     plan_unknown,
+    plan_whole_bytes,
     plan_window,
     resolve_folders,
 )
@@ -218,3 +219,19 @@ def test_resolve_folders_finds_by_name_flag_or_known_names(
     missing: tuple[str, ...],
 ) -> None:
     assert resolve_folders(configured, entries) == (found, missing)
+
+
+@pytest.mark.parametrize(
+    ("received", "waited_s", "size"),
+    [
+        (0, 0.0, 48_000),  # not known yet
+        (100_000, 5.0, 48_000),  # too little to say
+        (300_000_000, 1.0, 48_000),  # loopback: never more than the limit
+        (12_500_000, 1.0, 6_250),  # 100 Mbit/s
+        (1_000_000, 60.0, 4_096),  # a slow line: what is tiny is read whole all the same
+    ],
+)
+def test_plan_whole_bytes_follows_what_the_line_brings(
+    received: int, waited_s: float, size: int
+) -> None:
+    assert plan_whole_bytes(48_000, received, waited_s) == size

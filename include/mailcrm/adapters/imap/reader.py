@@ -40,7 +40,7 @@ __all__ = ["ImapReader", "open_imap"]
 _LISTING_ITEMS: Final = b"(UID INTERNALDATE RFC822.SIZE)"
 _LINE_BYTES: Final = 64 * 1024
 # So many short commands fit every server's input while it is busy answering.
-_COMMANDS_AT_ONCE: Final = 64
+_COMMANDS_AT_ONCE: Final = 250
 
 
 @contextlib.contextmanager
@@ -89,6 +89,11 @@ class ImapReader(ImapSearches):
     def bytes_received(self) -> int:
         """Bytes that the server sent, inside TLS where there is TLS."""
         return self._imap.wire.bytes_received
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds spent in waiting for the server and the line."""
+        return self._imap.wire.waited_s
 
     @property
     def commands_sent(self) -> int:

@@ -31,6 +31,7 @@ class Wire:
         """Take over a connected socket, TLS already where the endpoint says tls."""
         self.endpoint = endpoint
         self.bytes_received = 0
+        self.waited_s = 0.0
         self.is_encrypted = endpoint.encryption is Encryption.TLS
         self._sock: socket.socket | None = sock
         self._buffer = bytearray()
@@ -144,11 +145,13 @@ class Wire:
 
     def _receive(self) -> None:
         sock = self._socket()
+        began = time.monotonic()
         try:
             sock.settimeout(self._remaining())
             data = sock.recv(_CHUNK_BYTES)
         except OSError as error:
             self._fail_os(error)
+        self.waited_s += time.monotonic() - began
         if not data:
             self.fail("the server closed the connection", "closed")
         self._buffer += data
