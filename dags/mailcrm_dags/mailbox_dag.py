@@ -7,6 +7,7 @@ verify_smtp    (stands alone: broken sending shows red, and reading goes on)
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG
 from airflow.sdk.definitions.callback import AsyncCallback
@@ -21,6 +22,7 @@ from mailcrm_dags.callbacks import tell_stale
 from mailcrm_dags.declare import START, declare
 from mailcrm_dags.form import mailbox_params
 from mailcrm_dags.links import mailbox_url
+from mailcrm_dags.operators import RunOperator, VerifyOperator
 from mailcrm_dags.registry import MailboxEntry, entries_to_parse
 from mailcrm_dags.retries import RETRIES, ErrorClassPolicy
 from mailcrm_dags.schedules import mailbox_schedule
@@ -104,9 +106,11 @@ def _build_dag(entry: MailboxEntry) -> DAG:
 
 
 def _declare_flow(entry: MailboxEntry) -> None:
-    pool = {"pool": entry.pool}
-    verified = declare(tasks.verify, 5, task_id="verify_imap", **pool)(entry.mailbox_id, "imap")
-    declare(tasks.verify, 5, task_id="verify_smtp", **pool)(entry.mailbox_id, "smtp")
+    pool: dict[str, Any] = {"pool": entry.pool}
+    login: dict[str, Any] = {**pool, "operator": VerifyOperator}
+    report: dict[str, Any] = {"operator": RunOperator}
+    verified = declare(tasks.verify, 5, task_id="verify_imap", **login)(entry.mailbox_id, "imap")
+    declare(tasks.verify, 5, task_id="verify_smtp", **login)(entry.mailbox_id, "smtp")
     approved = MailboxApproval(
         task_id=tasks.APPROVE,
         mailbox_id=entry.mailbox_id,
@@ -115,9 +119,9 @@ def _declare_flow(entry: MailboxEntry) -> None:
         **pool,
     )
     # `approve` is skipped in all runs but those whose window exceeds the mailbox's policy.
-    planned = declare(tasks.plan, 60, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **pool)(
-        entry.mailbox_id
-    )
+    planned = declare(
+        tasks.plan, 60, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **pool, **report
+    )(entry.mailbox_id)
     fetched = declare(
         tasks.fetch,
         120,
@@ -129,7 +133,7 @@ def _declare_flow(entry: MailboxEntry) -> None:
     # A broken folder must not stop the others: one slice that came through is enough.
     matched = declare(tasks.match, 60, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)()
     checked = declare(tasks.check, 60)()
-    published = declare(tasks.publish, 60, outlets=[mailbox_asset(entry.mailbox_id)])()
+    published = declare(tasks.publish, 60, **report, outlets=[mailbox_asset(entry.mailbox_id)])()
     verified >> [approved, planned]
     approved >> planned >> fetched >> matched >> checked >> published
 

@@ -9,9 +9,10 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.bases.decorator import task_decorator_factory
 
 from mailcrm.errors import ThrottledError
+from mailcrm_dags.links import CertificateLink, MailboxLink, RunLink
 from mailcrm_dags.retries import LONGEST_WAIT
 
-__all__ = ["patient_task"]
+__all__ = ["RunOperator", "VerifyOperator", "patient_task"]
 
 # So many pauses in a row; then the task's retries, and at last a person.
 MOST_PAUSES = 8
@@ -44,6 +45,22 @@ class PatientOperator(_PythonDecoratedOperator):
         )
 
 
-def patient_task(function: Callable[..., Any], **options: Any) -> Any:
-    """As Airflow's `task` decorator, with our operator."""
-    return task_decorator_factory(function, decorated_operator_class=PatientOperator, **options)
+class VerifyOperator(PatientOperator):
+    """A task whose button leads to the mailbox."""
+
+    operator_extra_links = (MailboxLink(),)
+
+
+class RunOperator(PatientOperator):
+    """A task whose buttons lead to the run's report and certificate."""
+
+    operator_extra_links = (RunLink(), CertificateLink())
+
+
+def patient_task(
+    function: Callable[..., Any],
+    operator: type[PatientOperator] = PatientOperator,
+    **options: Any,
+) -> Any:
+    """As Airflow's `task` decorator, with an operator of ours."""
+    return task_decorator_factory(function, decorated_operator_class=operator, **options)

@@ -75,6 +75,12 @@ def test_window_of_its_own_needs_no_sign_off_and_starts_no_question(airflow: Liv
     assert tasks["publish"] == "success"
     assert approvals(airflow, run_id) == {}
     assert published(airflow) == 1
+    links = airflow.call(
+        "GET", f"/api/v2/dags/mailbox__sales/dagRuns/{run_id}/taskInstances/publish/links"
+    )
+    report = links["extra_links"]["Run report"]
+    assert "/mailcrm/runs/sales%2Fmanual__" in report
+    assert links["extra_links"]["Certificate"] == f"{report}#certificate"
 
 
 def test_window_too_wide_rejected_reads_nothing_and_says_so(airflow: LiveAirflow):

@@ -50,6 +50,7 @@ def describe(dag) -> dict[str, object]:
                 "retries": task.retries,
                 "policy": task.has_retry_policy,
                 "owner": task.owner,
+                "links": [link.name for link in task.operator_extra_links or ()],
                 "pool": task.pool,
                 "params": len(task.params),
                 "doc": task.doc_md,

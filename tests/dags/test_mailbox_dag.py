@@ -124,6 +124,17 @@ def test_dag_tasks_that_talk_to_the_server_share_the_providers_pool(dag):
     assert {pool for name, pool in pools.items() if name not in own} == {"imap_gmail"}
 
 
+def test_dag_tasks_lead_to_mailbox_report_and_certificate(dag):
+    links = {name: task["links"] for name, task in dag["tasks"].items() if task["links"]}
+    report = ["Run report", "Certificate"]
+    assert links == {
+        "verify_imap": ["Mailbox"],
+        "verify_smtp": ["Mailbox"],
+        "plan": report,
+        "publish": report,
+    }
+
+
 def test_dag_tasks_inherit_no_params(dag):
     assert {task["params"] for task in dag["tasks"].values()} == {0}
 
