@@ -10,6 +10,7 @@ from builders import NOON, WINDOW, listed, parsed, passed_report, staged
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine, reading
 from mailcrm.adapters.crm_database.ledger import LedgerTables
+from mailcrm.adapters.crm_database.match_pages import MatchPageTables
 from mailcrm.adapters.crm_database.migrate import upgrade
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.quality import QualityCounts
@@ -121,6 +122,7 @@ def open_world(url: str) -> World:
         rematch=RematchTables(engine),
         quality=QualityCounts(engine),
         pages=SvgQualityPages(),
+        looks=MatchPageTables(engine),
     )
     return World(engine, services, clock)
 

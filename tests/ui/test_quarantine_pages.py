@@ -1,46 +1,30 @@
 """Held messages and held batches, as an operator works through them in the browser."""
 
-import dataclasses
 import datetime as dt
-import json
+from collections.abc import Iterator
 
 import pytest
 
-from fakes.mail_reader import FakeMailbox, FakeMailServers, FakeMessage
 from faults.world import letter
-from mailcrm.adapters.secrets import EnvironmentCredentials, connection_variable
 from mailcrm.errors import ChecksFailedError
-from mailcrm.records import Direction
-from mailcrm.services.run import run_mailbox
 from mailcrm.services.status import list_held_batches, list_quarantine, show_quarantine
 from mailcrm.services.wiring import Services
-from servers.mailboxes import make_mailbox
 from ui.airflow_pages import AirflowPages
 from ui.browsing import Tab
+from ui.syncing import sync
 from ui.test_access import token_of
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def sync(pages: AirflowPages, mailbox_id: str, good: int, bad: int) -> BaseException | None:
-    """Connect a mailbox with letters, some without a sender, and run it once."""
+def mail(mailbox_id: str, good: int, bad: int) -> Iterator[bytes]:
+    """Letters, some of them without a sender."""
     now = dt.datetime.now(dt.UTC)
-    mail = FakeMailbox()
     for number in range(good + bad):
-        sender = "ada@customer.example" if number < good else ""
         name = f"{mailbox_id}-{number}"
+        sender = "ada@customer.example" if number < good else ""
         text = f"{PAYLOAD} is what {name} says."
-        raw = letter(name, now, sender=sender, subject=f"{name} {PAYLOAD}", body=text)
-        mail.folders["INBOX"].add(FakeMessage(raw, now - dt.timedelta(hours=1)))
-    login = json.dumps({"conn_type": "imap", "login": "ann", "password": "none-needed"})
-    names = {connection_variable(mailbox_id, direction): login for direction in Direction}
-    with pages.services() as real:
-        services = dataclasses.replace(
-            real, servers=FakeMailServers(mail), credentials=EnvironmentCredentials(names)
-        )
-        mailbox = dataclasses.replace(make_mailbox(), id=mailbox_id)
-        services.registry.write_mailbox(dataclasses.replace(mailbox, connected_at=now), now)
-        return run_mailbox(services, mailbox_id).failure
+        yield letter(name, now, sender=sender, subject=f"{name} {PAYLOAD}", body=text)
 
 
 def held_number(services: Services, mailbox_id: str) -> int:
@@ -51,7 +35,7 @@ def held_number(services: Services, mailbox_id: str) -> int:
 def test_held_message_is_shown_as_text_replayed_and_discarded(
     pages: AirflowPages, tab: Tab
 ) -> None:
-    assert sync(pages, "held_message", good=29, bad=1) is None
+    assert sync(pages, "held_message", mail("held_message", good=29, bad=1)) is None
     with pages.services() as services:
         number = held_number(services, "held_message")
     tab.goto("/mailcrm/quarantine?mailbox=held_message")
@@ -77,7 +61,9 @@ def test_held_message_is_shown_as_text_replayed_and_discarded(
 
 
 def test_held_batch_is_released_by_an_operator_with_a_reason(pages: AirflowPages, tab: Tab) -> None:
-    assert isinstance(sync(pages, "held_batch", good=5, bad=3), ChecksFailedError)
+    assert isinstance(
+        sync(pages, "held_batch", mail("held_batch", good=5, bad=3)), ChecksFailedError
+    )
     with pages.services() as services:
         batch_id = list_held_batches(services, "held_batch")[0]["batch_id"]
     with pages.client("ann") as client:
@@ -98,7 +84,7 @@ def test_held_batch_is_released_by_an_operator_with_a_reason(pages: AirflowPages
 
 
 def test_quarantine_of_another_team_is_not_there(pages: AirflowPages) -> None:
-    sync(pages, "held_of_nobody", good=39, bad=1)
+    sync(pages, "held_of_nobody", mail("held_of_nobody", good=39, bad=1))
     with pages.services() as services:
         number = held_number(services, "held_of_nobody")
     with pages.client("vera") as client:
@@ -113,7 +99,7 @@ def test_quarantine_of_another_team_is_not_there(pages: AirflowPages) -> None:
 
 
 def test_quarantine_of_many_is_shown_page_by_page(pages: AirflowPages) -> None:
-    sync(pages, "held_many", good=0, bad=60)
+    sync(pages, "held_many", mail("held_many", good=0, bad=60))
     with pages.client("otto") as client:
         first = client.get("/mailcrm/quarantine?mailbox=held_many")
         assert first.text.count('data-label="uid"') == 50

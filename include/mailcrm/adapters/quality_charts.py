@@ -22,7 +22,7 @@ _NOBODYS = ("own_address", "bulk_sender", "auto_reply", "bounce", "list_address"
 _SCALE = {"domain": list(_OUTCOMES), "range": list(_OUTCOMES.values())}
 _COLOUR = {"field": "outcome", "type": "nominal", "scale": _SCALE, "title": None}
 _ORDER = {"field": "rank", "type": "quantitative"}
-_CONFIG = {
+_CONFIG: dict[str, Any] = {
     "view": {"stroke": None},
     "axisX": {"labelOverlap": "greedy", "tickCount": 8},
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
@@ -30,9 +30,12 @@ _CONFIG = {
     "font": "DejaVu Sans, Liberation Sans, Arial, sans-serif",
 }
 _WIDTH = 760
+# Text and lines on a light and on a dark page; the outcomes' colours do on both.
+_INK = {False: "#1d2430", True: "#e6e9ef"}
+_GRID = {False: "#dfe3ea", True: "#39404e"}
 
 
-def chart_days(counts: Sequence[Count]) -> str:
+def chart_days(counts: Sequence[Count], *, dark: bool = False) -> str:
     """Shares of the outcomes by day."""
     spec = {
         "mark": {"type": "bar"},
@@ -46,10 +49,10 @@ def chart_days(counts: Sequence[Count]) -> str:
             "order": _ORDER,
         },
     }  # fmt: skip
-    return _draw(spec, _rows(counts))
+    return _draw(spec, _rows(counts), dark)
 
 
-def chart_rules(counts: Sequence[Count]) -> str:
+def chart_rules(counts: Sequence[Count], *, dark: bool = False) -> str:
     """How often each rule decided, and what."""
     shown = [one for one in counts if one.group not in _NOBODYS]
     spec = {
@@ -64,10 +67,10 @@ def chart_rules(counts: Sequence[Count]) -> str:
             "order": _ORDER,
         },
     }  # fmt: skip
-    return _draw(spec, _rows(shown))
+    return _draw(spec, _rows(shown), dark)
 
 
-def chart_scores(counts: Sequence[Count]) -> str:
+def chart_scores(counts: Sequence[Count], *, dark: bool = False) -> str:
     """Histogram of the scores, with the two borders of the decision."""
     rows = [
         {**row, "low": float(str(row["group"])), "high": float(str(row["group"])) + 0.05}
@@ -91,17 +94,17 @@ def chart_scores(counts: Sequence[Count]) -> str:
             "values": [{"at": REVIEW_AT, "name": "ask from"}, {"at": MATCH_AT, "name": "link from"}]
         },
         "layer": [
-            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": "#1d2430"},
+            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": _INK[dark]},
              "encoding": {"x": {"field": "at", "type": "quantitative"}}},
-            {"mark": {"type": "text", "baseline": "bottom", "color": "#1d2430"},
+            {"mark": {"type": "text", "baseline": "bottom", "color": _INK[dark]},
              "encoding": {"x": {"field": "at", "type": "quantitative"}, "y": {"value": -3},
                           "text": {"field": "name"}}},
         ],
     }  # fmt: skip
-    return _draw({"layer": [bars, borders], "height": 220}, rows)
+    return _draw({"layer": [bars, borders], "height": 220}, rows, dark)
 
 
-def chart_precision(rules: Sequence[ReviewedRule]) -> str:
+def chart_precision(rules: Sequence[ReviewedRule], *, dark: bool = False) -> str:
     """Precision by rule with its interval."""
     rows = [
         {"rule": one.rule, "precision": one.precision, "low": one.low, "high": one.high}
@@ -123,7 +126,7 @@ def chart_precision(rules: Sequence[ReviewedRule]) -> str:
              "encoding": {"x": {"field": "precision", "type": "quantitative", "scale": scale}}},
         ],
     }  # fmt: skip
-    return _draw(spec, rows)
+    return _draw(spec, rows, dark)
 
 
 def chart_evidence(candidate: Mapping[str, object]) -> str:
@@ -168,14 +171,25 @@ def _rows(counts: Sequence[Count]) -> list[dict[str, object]]:
     ]
 
 
-def _draw(spec: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> str:
+def _config(dark: bool) -> dict[str, Any]:
+    ink, grid = _INK[dark], _GRID[dark]
+    lines = {"labelColor": ink, "titleColor": ink, "domainColor": grid, "tickColor": grid}
+    return {
+        **_CONFIG,
+        "background": None,
+        "axis": {**_CONFIG["axis"], **lines, "gridColor": grid},
+        "legend": {**_CONFIG["legend"], "labelColor": ink, "titleColor": ink},
+    }
+
+
+def _draw(spec: Mapping[str, Any], rows: Sequence[Mapping[str, object]], dark: bool = False) -> str:
     import vl_convert
 
     whole = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": _WIDTH,
         "data": {"values": list(rows)},
-        "config": _CONFIG,
+        "config": _config(dark),
         **spec,
     }
     svg = vl_convert.vegalite_to_svg(whole)

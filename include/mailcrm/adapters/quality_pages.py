@@ -4,6 +4,7 @@ Nothing runs in the reader's browser and nothing is loaded: the page works from 
 """
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 
 from mailcrm.adapters.quality_charts import (
@@ -14,7 +15,7 @@ from mailcrm.adapters.quality_charts import (
     chart_scores,
 )
 from mailcrm.errors import SettingsError
-from mailcrm.records.quality import QualityReport
+from mailcrm.records.quality import MatchCounts, QualityReport, ReviewedRule
 from mailcrm.records.text import escape_text
 
 __all__ = ["SvgQualityPages"]
@@ -42,6 +43,20 @@ class SvgQualityPages:
             problem = f"cannot be written: {error.strerror}"
             raise SettingsError(where=str(path), problem=problem) from None
         return len(page)
+
+    def draw_chart(
+        self, name: str, counts: MatchCounts, rules: Sequence[ReviewedRule], *, dark: bool
+    ) -> str | None:
+        """See `ports.QualityPages`."""
+        if name == "days":
+            return chart_days(counts.by_day, dark=dark)
+        if name == "rules":
+            return chart_rules(counts.by_rule, dark=dark)
+        if name == "scores":
+            return chart_scores(counts.by_score, dark=dark)
+        if name == "precision":
+            return chart_precision(rules, dark=dark)
+        return None
 
 
 def _page(report: QualityReport) -> str:

@@ -1,9 +1,10 @@
 """Ports of the report on match quality."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mailcrm.records.quality import MatchCounts, QualityReport
+from mailcrm.records.quality import MatchCounts, QualityReport, ReviewedRule
 from mailcrm.records.review import Place
 
 __all__ = ["QualityPages", "QualityTables"]
@@ -12,8 +13,8 @@ __all__ = ["QualityPages", "QualityTables"]
 class QualityTables(Protocol):
     """Counts over all stored decisions."""
 
-    def count_decisions(self) -> MatchCounts:
-        """Counted by day, by rule and by score, each in order."""
+    def count_decisions(self, mailbox_ids: Collection[str] | None = None) -> MatchCounts:
+        """Counted by day, by rule and by score, each in order; None takes every mailbox."""
         ...
 
     def find_example(self) -> Place | None:
@@ -32,4 +33,10 @@ class QualityPages(Protocol):
         Raises:
             SettingsError: the file cannot be written.
         """
+        ...
+
+    def draw_chart(
+        self, name: str, counts: MatchCounts, rules: Sequence[ReviewedRule], *, dark: bool
+    ) -> str | None:
+        """One chart as SVG that loads nothing: days, rules, scores or precision; else None."""
         ...

@@ -48,6 +48,14 @@ class Reviews(Protocol):
         """Store a verdict and change decisions and links accordingly, in one transaction."""
         ...
 
+    def remove_verdict(self, review_id: int, reviewer: str) -> Place:
+        """Take back a verdict that the same person gave last on its place; decide again next.
+
+        Raises:
+            SettingsError: there is none of that number, another person's, or a later one.
+        """
+        ...
+
     def list_reviews(self) -> Sequence[Review]:
         """The latest verdict on each place, by review_id."""
         ...

@@ -9,7 +9,7 @@ from mailcrm.records import MailboxState
 from mailcrm.records.review import ContactLink, LinkChanges
 from mailcrm.services.review_wiring import ReviewServices
 
-__all__ = ["RematchReport", "run_rematch"]
+__all__ = ["RematchReport", "decide_again", "run_rematch"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _decide_until_stable(
         keys = sorted(waiting)
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
-            changes = _decide(services, chunk, own)
+            changes = decide_again(services, chunk, own)
             report.add(changes)
             changed.update(link.message_key for link in (*changes.gained, *changes.lost))
         report.messages |= waiting
@@ -118,7 +118,8 @@ def _decide_until_stable(
     report.protected = services.rematch.count_verdicts(report.messages)
 
 
-def _decide(services: ReviewServices, keys: list[str], own: frozenset[str]) -> LinkChanges:
+def decide_again(services: ReviewServices, keys: list[str], own: frozenset[str]) -> LinkChanges:
+    """Replace what the rules say of these messages; `own` are the mailbox's own addresses."""
     contexts = services.rematch.read_contexts(keys)
     index = ContactIndex(
         services.contacts.find_contacts(plan_lookups(contexts, own)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.match_pages import MatchPageTables
 from mailcrm.adapters.crm_database.migrate import check_schema
 from mailcrm.adapters.crm_database.quality import QualityCounts
 from mailcrm.adapters.crm_database.registry import RegistryTables
@@ -14,6 +15,7 @@ from mailcrm.adapters.crm_database.rematch import RematchTables
 from mailcrm.adapters.crm_database.reviews import ReviewTables
 from mailcrm.adapters.quality_pages import SvgQualityPages
 from mailcrm.ports import Clock, Contacts, Registry, Rematch, Reviews
+from mailcrm.ports.match_pages import MatchPages
 from mailcrm.ports.quality import QualityPages, QualityTables
 from mailcrm.settings import Settings, load_settings
 
@@ -31,6 +33,7 @@ class ReviewServices:
     rematch: Rematch
     quality: QualityTables
     pages: QualityPages
+    looks: MatchPages
 
 
 @contextlib.contextmanager
@@ -52,6 +55,7 @@ def open_review_services(settings: Settings | None = None) -> Iterator[ReviewSer
             rematch=RematchTables(engine),
             quality=QualityCounts(engine),
             pages=SvgQualityPages(),
+            looks=MatchPageTables(engine),
         )
     finally:
         engine.dispose()

@@ -2,7 +2,17 @@
 
 from fastapi import APIRouter
 
-from mailcrm_plugin.routes import connect, files, mailbox, mailboxes, quarantine, runs, widen
+from mailcrm_plugin.routes import (
+    connect,
+    files,
+    mailbox,
+    mailboxes,
+    match,
+    quarantine,
+    reviews,
+    runs,
+    widen,
+)
 
 __all__ = ["ROUTERS"]
 
@@ -14,4 +24,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     widen.router,
     runs.router,
     quarantine.router,
+    reviews.router,
+    match.router,
 )

@@ -1,11 +1,13 @@
 """`ports.QualityTables` on a database."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, cast, func, select
 
 from mailcrm.adapters.crm_database.engine import reading, retried
+from mailcrm.adapters.crm_database.reviews import batches_of
 from mailcrm.adapters.crm_database.schema import crm_messages, match_decisions
 from mailcrm.publish import REVIEW
 from mailcrm.records.quality import Count, MatchCounts
@@ -25,17 +27,17 @@ class QualityCounts:
         self._engine = engine
 
     @retried
-    def count_decisions(self) -> MatchCounts:
+    def count_decisions(self, mailbox_ids: Collection[str] | None = None) -> MatchCounts:
         """See `ports.QualityTables`."""
         decisions = match_decisions.c
         step = func.floor(cast(decisions.score, Float) * _STEPS + 0.001)
         with reading(self._engine) as connection:
-            days = _count(connection, _day(connection), with_messages=True)
-            rules = _count(connection, decisions.rule)
+            days = _count(connection, _day(connection), mailbox_ids, with_messages=True)
+            rules = _count(connection, decisions.rule, mailbox_ids)
             scored = (decisions.rule != REVIEW) & decisions.outcome.in_(
                 ("matched", "possible", "ambiguous")
             )
-            steps = _count(connection, step, scored)
+            steps = _count(connection, step, mailbox_ids, scored)
         by_score = tuple(
             Count(f"{float(one.group) / _STEPS:.2f}", one.outcome, one.count) for one in steps
         )
@@ -76,17 +78,20 @@ def _day(connection: Connection) -> ColumnElement[Any]:
 def _count(
     connection: Connection,
     group: ColumnElement[Any],
+    mailbox_ids: Collection[str] | None,
     where: ColumnElement[bool] | None = None,
     *,
     with_messages: bool = False,
 ) -> tuple[Count, ...]:
     decisions = match_decisions.c
     statement = select(group.label("g"), decisions.outcome, func.count().label("n"))
-    if with_messages:
+    if with_messages or mailbox_ids is not None:
         statement = statement.join(
             crm_messages, crm_messages.c.message_key == decisions.message_key
         )
     if where is not None:
         statement = statement.where(where)
+    if mailbox_ids is not None:
+        statement = statement.where(crm_messages.c.batch_id.in_(batches_of(mailbox_ids)))
     grouped = statement.group_by("g", decisions.outcome).order_by("g", decisions.outcome)
     return tuple(Count(str(g), outcome, n) for g, outcome, n in connection.execute(grouped))

@@ -4,7 +4,20 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, exists, func, insert, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
 
 from mailcrm.adapters.crm_database.engine import chunked, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import (
@@ -32,7 +45,7 @@ from mailcrm.records.review import (
     Verdict,
 )
 
-__all__ = ["ReviewTables"]
+__all__ = ["ReviewTables", "batches_of", "open_cases", "read_case", "review_of"]
 
 _CHUNK = 2_000
 _OPEN = ("possible", "ambiguous")
@@ -49,25 +62,8 @@ class ReviewTables:
     @retried
     def list_open(self, mailbox_id: str | None, limit: int) -> Sequence[OpenReview]:
         """See `ports.Reviews`."""
-        decisions, reviews = match_decisions.c, match_reviews.c
-        judged = exists().where(
-            reviews.message_key == decisions.message_key,
-            reviews.role == decisions.role,
-            reviews.position == decisions.position,
-        )
-        statement = (
-            _cases(mailbox_id)
-            .where(decisions.outcome.in_(_OPEN), ~judged)
-            .order_by(
-                crm_messages.c.sent_at.desc(),
-                decisions.message_key,
-                decisions.role,
-                decisions.position,
-            )
-            .limit(limit)
-        )
         with reading(self._engine) as connection:
-            return [_case(row) for row in connection.execute(statement)]
+            return open_cases(connection, None if mailbox_id is None else [mailbox_id], None, limit)
 
     @retried
     def list_links(
@@ -87,7 +83,7 @@ class ReviewTables:
             .order_by(decisions.message_key, decisions.role, decisions.position)
         )
         if mailbox_id is not None:
-            statement = statement.where(messages.c.batch_id.in_(_batches_of(mailbox_id)))
+            statement = statement.where(messages.c.batch_id.in_(batches_of([mailbox_id])))
         with reading(self._engine) as connection:
             return [Place(*row) for row in connection.execute(statement)]
 
@@ -145,6 +141,26 @@ class ReviewTables:
         return Review(review_id, verdict, decided), changes
 
     @retried
+    def remove_verdict(self, review_id: int, reviewer: str) -> Place:
+        """See `ports.Reviews`."""
+        table, where = match_reviews, f"review {review_id}"
+        with writing(self._engine) as connection:
+            lock_decisions(connection)
+            found = connection.execute(
+                select(table).where(table.c.review_id == review_id)
+            ).one_or_none()
+            if found is None or found.reviewer != reviewer:
+                problem = "is not there, or was not given by you"
+                raise SettingsError(where=where, problem=problem)
+            place = (found.message_key, found.role, found.position)
+            columns = tuple_(table.c.message_key, table.c.role, table.c.position)
+            latest = select(func.max(table.c.review_id)).where(columns == place)
+            if connection.scalar(latest) != review_id:
+                raise SettingsError(where=where, problem="was replaced by a later one")
+            connection.execute(delete(table).where(table.c.review_id == review_id))
+        return Place(*place)
+
+    @retried
     def list_reviews(self) -> Sequence[Review]:
         """See `ports.Reviews`."""
         table = match_reviews
@@ -153,14 +169,52 @@ class ReviewTables:
         )
         statement = select(table).where(table.c.review_id.in_(latest)).order_by(table.c.review_id)
         with reading(self._engine) as connection:
-            return [_review(row) for row in connection.execute(statement)]
+            return [review_of(row) for row in connection.execute(statement)]
 
 
-def _batches_of(mailbox_id: str) -> Select[Any]:
-    return select(sync_runs.c.batch_id).where(sync_runs.c.mailbox_id == mailbox_id)
+def batches_of(mailbox_ids: Collection[str]) -> Select[Any]:
+    """The batches of these mailboxes."""
+    return select(sync_runs.c.batch_id).where(sync_runs.c.mailbox_id.in_(mailbox_ids))
 
 
-def _cases(mailbox_id: str | None) -> Select[Any]:
+def open_cases(
+    connection: Connection,
+    mailbox_ids: Collection[str] | None,
+    after: tuple[dt.datetime, Place] | None,
+    limit: int,
+) -> list[OpenReview]:
+    """Decisions that wait for a person, latest message first; None takes every mailbox."""
+    decisions, reviews = match_decisions.c, match_reviews.c
+    judged = exists().where(
+        reviews.message_key == decisions.message_key,
+        reviews.role == decisions.role,
+        reviews.position == decisions.position,
+    )
+    place = (decisions.message_key, decisions.role, decisions.position)
+    statement = _cases(mailbox_ids).where(decisions.outcome.in_(_OPEN), ~judged)
+    if after is not None:
+        sent_at, last = after
+        behind = tuple_(*place) > (last.message_key, last.role, last.position)
+        sent = crm_messages.c.sent_at
+        statement = statement.where(or_(sent < sent_at, and_(sent == sent_at, behind)))
+    ordered = statement.order_by(crm_messages.c.sent_at.desc(), *place).limit(limit)
+    return [_case(row) for row in connection.execute(ordered)]
+
+
+def read_case(connection: Connection, place: Place) -> OpenReview | None:
+    """The decision on one place as it is now."""
+    decisions = match_decisions.c
+    row = connection.execute(
+        _cases(None).where(
+            decisions.message_key == place.message_key,
+            decisions.role == place.role,
+            decisions.position == place.position,
+        )
+    ).one_or_none()
+    return None if row is None else _case(row)
+
+
+def _cases(mailbox_ids: Collection[str] | None) -> Select[Any]:
     """Decisions with what a person needs to judge them."""
     decisions, people, messages = match_decisions, crm_message_participants, crm_messages
     mailbox = (
@@ -186,9 +240,9 @@ def _cases(mailbox_id: str | None) -> Select[Any]:
             & (people.c.position == decisions.c.position),
         )
     )
-    if mailbox_id is None:
+    if mailbox_ids is None:
         return statement
-    return statement.where(messages.c.batch_id.in_(_batches_of(mailbox_id)))
+    return statement.where(messages.c.batch_id.in_(batches_of(mailbox_ids)))
 
 
 def _case(row: Row[Any]) -> OpenReview:
@@ -224,6 +278,7 @@ def _review_row(verdict: Verdict, decided: RulesDecision) -> dict[str, Any]:
     }
 
 
-def _review(row: Row[Any]) -> Review:
+def review_of(row: Row[Any]) -> Review:
+    """A row of match_reviews."""
     decided = (getattr(row, f"decided_{name}") for name in _DECIDED)
     return Review(row.review_id, verdict_of(row), RulesDecision(*decided))

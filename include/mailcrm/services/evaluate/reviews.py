@@ -14,7 +14,7 @@ from mailcrm.records.quality import QualityReport, ReviewedRule
 from mailcrm.records.review import Review
 from mailcrm.services.evaluate.scores import rate_of
 
-__all__ = ["ReviewScore", "VerdictScore", "evaluate_reviews", "run_report"]
+__all__ = ["ReviewScore", "VerdictScore", "evaluate_reviews", "reviewed_rules", "run_report"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def run_report(
         made_at=now.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         rule_version=RULE_VERSION,
         counts=tables.count_decisions(),
-        rules=tuple(_reviewed_rules(score)),
+        rules=reviewed_rules(score),
         reviews=len(judged),
         example=examples[0] if examples else None,
     )
@@ -124,7 +124,12 @@ def run_report(
     }
 
 
-def _reviewed_rules(score: ReviewScore) -> Iterable[ReviewedRule]:
+def reviewed_rules(score: ReviewScore) -> tuple[ReviewedRule, ...]:
+    """Precision of the automatic links, by rule and in all, where any was judged."""
+    return tuple(_rated(score))
+
+
+def _rated(score: ReviewScore) -> Iterable[ReviewedRule]:
     for name, one in [*sorted(score.rules.items()), ("all rules", score.total)]:
         rate = rate_of(one.automatic_right, one.automatic)
         if rate.value is not None and rate.low is not None and rate.high is not None:

@@ -1,0 +1,101 @@
+"""How well messages find their contacts: rates, precision, scores, and who is unknown."""
+
+import threading
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import HTMLResponse, Response
+
+from mailcrm.services.audit import count_unmatched
+from mailcrm.services.match_quality import MatchQuality, draw_chart, measure_quality
+from mailcrm.services.rematch import run_rematch
+from mailcrm_plugin.access import Analyst, Role
+from mailcrm_plugin.rendering import page
+from mailcrm_plugin.routes.reviews import judged_mailboxes
+from mailcrm_plugin.state import review_services, services
+from mailcrm_plugin.trail import written_down
+
+__all__ = ["router"]
+
+router = APIRouter()
+KEPT_S = 300.0
+UNMATCHED_DAYS = 90
+UNMATCHED_ROWS = 25
+SHOWN_LINKS = 100
+_OUTCOMES = (
+    ("matched", "ok"),
+    ("possible", "warn"),
+    ("ambiguous", "bad"),
+    ("unmatched", "idle"),
+    ("ignored", "soft"),
+)
+_lock = threading.Lock()
+_kept: dict[tuple[str, ...], tuple[float, MatchQuality]] = {}
+
+
+@router.get("/match")
+def show_quality(request: Request, person: Analyst, mailbox: str | None = None) -> HTMLResponse:
+    """Everything at a glance, of one mailbox or of all that the person may judge."""
+    mailbox_ids = judged_mailboxes(person, mailbox)
+    quality = _measure(mailbox_ids)
+    totals = quality.totals()
+    return page(
+        request,
+        person,
+        "match.html",
+        mailbox=mailbox or "",
+        mailboxes=judged_mailboxes(person, None),
+        quality=quality,
+        parts=[(name, totals.get(name, 0), tone) for name, tone in _OUTCOMES],
+        senders=count_unmatched(review_services(), mailbox_ids, UNMATCHED_DAYS, UNMATCHED_ROWS),
+        days=UNMATCHED_DAYS,
+        may_rematch=bool(mailbox) and person.sees(str(mailbox), Role.OPERATOR),
+    )
+
+
+@router.get("/match/charts/{name}.svg")
+def chart(person: Analyst, name: str, mailbox: str | None = None, theme: str = "") -> Response:
+    """One chart as a picture, for a light or a dark page."""
+    quality = _measure(judged_mailboxes(person, mailbox))
+    svg = draw_chart(review_services(), name, quality, dark=theme == "dark")
+    if svg is None:
+        raise HTTPException(404, "There is no such chart.")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": policy})
+
+
+@router.post("/match/rematch")
+def rematch(
+    request: Request, person: Analyst, mailbox: Annotated[str, Form(max_length=40)]
+) -> HTMLResponse:
+    """Decide again on what contacts or rules that changed can touch; shows what that changed."""
+    person.check(mailbox, Role.OPERATOR)
+    with written_down(person, "match.rematch", mailbox):
+        report = run_rematch(review_services(), mailbox)
+    with _lock:
+        _kept.clear()
+    return page(
+        request,
+        person,
+        "rematched.html",
+        mailbox=mailbox,
+        report=report,
+        gained=list(report.gained.values())[:SHOWN_LINKS],
+        lost=list(report.lost.values())[:SHOWN_LINKS],
+        shown=SHOWN_LINKS,
+    )
+
+
+def _measure(mailbox_ids: list[str]) -> MatchQuality:
+    """Counted at most every five minutes, because on many messages it takes seconds."""
+    key, now = tuple(mailbox_ids), services().clock.monotonic()
+    with _lock:
+        kept = _kept.get(key)
+        if kept is not None and now - kept[0] < KEPT_S:
+            return kept[1]
+    found = measure_quality(review_services(), mailbox_ids)
+    with _lock:
+        _kept[key] = (now, found)
+        while len(_kept) > 100:
+            _kept.pop(next(iter(_kept)))
+    return found
