@@ -8,8 +8,9 @@ keys and the analysts' joins are the same in both cases.
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Engine, delete, func, select, tuple_
 
+from mailcrm.adapters.crm_database.bulk import insert_bulk
 from mailcrm.adapters.crm_database.contact_keys import (
     current_ids,
     drop_keys,
@@ -21,12 +22,16 @@ from mailcrm.adapters.crm_database.contacts_query import read_contacts_query
 from mailcrm.adapters.crm_database.engine import (
     any_of,
     chunked,
-    insert_into,
     reading,
     retried,
     writing,
 )
-from mailcrm.adapters.crm_database.schema import contact_keys, crm_contact_addresses, crm_contacts
+from mailcrm.adapters.crm_database.schema import (
+    UtcDateTime,
+    contact_keys,
+    crm_contact_addresses,
+    crm_contacts,
+)
 from mailcrm.adapters.crm_database.taught import add_taught, write_taught
 from mailcrm.errors import SettingsError
 from mailcrm.records import Contact, ContactAddress, ContactKey
@@ -166,9 +171,8 @@ def _upsert(
         stored = _read_contacts(connection, ids)
         fresh = [c for c in chunk if _content(c) != _content(stored.get(c.contact_id))]
         _write_contacts(connection, fresh, moment)
-        _sync_rows(
+        _sync_addresses(
             connection,
-            crm_contact_addresses,
             {(c.contact_id, a.address): a.is_primary for c in fresh for a in c.addresses},
             {
                 (c.contact_id, a.address): a.is_primary
@@ -192,47 +196,26 @@ def _content(contact: Contact | None) -> tuple[object, ...] | None:
 
 
 def _write_contacts(connection: Connection, contacts: Sequence[Contact], now: dt.datetime) -> None:
-    if not contacts:
-        return
-    insert = insert_into(connection, crm_contacts)
+    moment = UtcDateTime().bind_processor(connection.dialect)
+    updated_at = moment(now) if moment else now
     names = ("full_name", "company", "domain", "updated_at")
-    insert = insert.on_conflict_do_update(
-        index_elements=["contact_id"], set_={name: insert.excluded[name] for name in names}
-    )
-    rows = [
-        {
-            "contact_id": contact.contact_id,
-            "full_name": contact.full_name,
-            "company": contact.company,
-            "domain": contact.domain,
-            "updated_at": now,
-        }
-        for contact in contacts
-    ]
-    connection.execute(insert, rows)
+    rows = [(c.contact_id, c.full_name, c.company, c.domain, updated_at) for c in contacts]
+    insert_bulk(connection, crm_contacts, ("contact_id", *names), rows, conflict="update")
 
 
-def _sync_rows(
+def _sync_addresses(
     connection: Connection,
-    table: Table,
     wanted: Mapping[tuple[str, str], bool],
     stored: Mapping[tuple[str, str], bool],
 ) -> None:
+    table = crm_contact_addresses
     gone = [key for key in stored if key not in wanted]
     columns = tuple_(table.c.contact_id, table.c.address)
     for keys in chunked(gone, _CHUNK):
         connection.execute(delete(table).where(columns.in_(keys)))
-    insert = insert_into(connection, table)
-    insert = insert.on_conflict_do_update(
-        index_elements=["contact_id", "address"], set_={"is_primary": insert.excluded.is_primary}
-    )
-    rows = [
-        {"contact_id": key[0], "address": key[1], "is_primary": value}
-        for key, value in wanted.items()
-        if stored.get(key) is not value
-    ]
-    if rows:
-        connection.execute(insert, rows)
+    rows = [(*key, value) for key, value in wanted.items() if stored.get(key) is not value]
+    names = ("contact_id", "address", "is_primary")
+    insert_bulk(connection, table, names, sorted(rows), conflict="update")
 
 
 def _read_contacts(connection: Connection, ids: Collection[str]) -> dict[str, Contact]:

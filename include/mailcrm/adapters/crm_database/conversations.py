@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
+    Column,
     Connection,
+    MetaData,
     Select,
+    String,
+    Table,
     case,
     delete,
     func,
@@ -16,7 +19,8 @@ from sqlalchemy import (
     update,
 )
 
-from mailcrm.adapters.crm_database.engine import chunked, insert_into
+from mailcrm.adapters.crm_database.bulk import insert_bulk
+from mailcrm.adapters.crm_database.engine import insert_into
 from mailcrm.adapters.crm_database.schema import (
     conversation_members,
     conversation_subjects,
@@ -27,6 +31,15 @@ from mailcrm.adapters.crm_database.schema import (
     staged_messages,
 )
 from mailcrm.dedupe import is_id_owner
+
+_touched = Table(
+    "mailcrm_touched",
+    MetaData(),
+    Column("conversation_key", String(64), primary_key=True),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+    postgresql_on_commit="DROP",
+)
 
 
 def publish_conversations(connection: Connection, batch_id: str) -> None:
@@ -142,63 +155,39 @@ def _move_tickets(connection: Connection, old_key: str, new_key: str) -> None:
 
 def _write_members(connection: Connection, owned: dict[str, str], named: dict[str, str]) -> None:
     """Owners take their ids; who only names an id gets it while it is free, never from others."""
-    insert = insert_into(connection, conversation_members)
-    taking = insert.on_conflict_do_update(
-        index_elements=["id_hash"],
-        set_={"conversation_key": insert.excluded.conversation_key},
-    )
-    asking = insert.on_conflict_do_nothing(index_elements=["id_hash"])
-    for statement, members in ((taking, owned), (asking, named)):
-        if members:
-            rows = [{"id_hash": h, "conversation_key": k} for h, k in sorted(members.items())]
-            connection.execute(statement, rows)
+    for members, conflict in ((owned, "update"), (named, "ignore")):
+        rows = sorted(members.items())
+        names = ("id_hash", "conversation_key")
+        insert_bulk(connection, conversation_members, names, rows, conflict=conflict)
 
 
 def _summarise(connection: Connection, keys: Iterable[str]) -> None:
     """Re-count the touched conversations; the subject is that of the earliest message."""
-    messages = crm_messages
-    rank = (
-        func.row_number()
-        .over(
-            partition_by=messages.c.conversation_key,
-            order_by=(messages.c.sent_at, messages.c.message_key),
+    _touched.create(connection, checkfirst=False)
+    insert_bulk(connection, _touched, ["conversation_key"], [(key,) for key in sorted(keys)])
+    counted = _counted().subquery()
+    names = ["conversation_key", "subject", "first_at", "last_at", "message_count"]
+    rows = select(*(counted.c[name] for name in names)).where(counted.c.rank == 1)
+    insert = insert_into(connection, crm_conversations).from_select(names, rows)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["conversation_key"],
+            set_={name: insert.excluded[name] for name in names[1:]},
         )
-        .label("rank")
     )
-    for chunk in chunked(sorted(keys)):
-        mine = messages.c.conversation_key.in_(chunk)
-        first = select(messages.c.conversation_key, messages.c.subject, rank).where(mine).subquery()
-        totals = _totals(mine).subquery()
-        rows = (
-            select(
-                totals.c.conversation_key,
-                first.c.subject,
-                totals.c.first_at,
-                totals.c.last_at,
-                totals.c.message_count,
-            )
-            .join(first, first.c.conversation_key == totals.c.conversation_key)
-            .where(first.c.rank == 1)
-        )
-        names = ["conversation_key", "subject", "first_at", "last_at", "message_count"]
-        insert = insert_into(connection, crm_conversations).from_select(names, rows)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["conversation_key"],
-                set_={name: insert.excluded[name] for name in names[1:]},
-            )
-        )
+    _touched.drop(connection, checkfirst=False)
 
 
-def _totals(mine: ColumnElement[bool]) -> Select[Any]:
-    messages = crm_messages
-    return (
-        select(
-            messages.c.conversation_key,
-            func.min(messages.c.sent_at).label("first_at"),
-            func.max(messages.c.sent_at).label("last_at"),
-            func.count().label("message_count"),
-        )
-        .where(mine)
-        .group_by(messages.c.conversation_key)
-    )
+def _counted() -> Select[Any]:
+    """Every message of the touched conversations with its conversation's totals."""
+    messages = crm_messages.c
+    key = messages.conversation_key
+    order = (messages.sent_at, messages.message_key)
+    return select(
+        key,
+        messages.subject,
+        func.min(messages.sent_at).over(partition_by=key).label("first_at"),
+        func.max(messages.sent_at).over(partition_by=key).label("last_at"),
+        func.count().over(partition_by=key).label("message_count"),
+        func.row_number().over(partition_by=key, order_by=order).label("rank"),
+    ).join_from(_touched, crm_messages, key == _touched.c.conversation_key)

@@ -3,16 +3,11 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Table,
-    literal,
-    select,
-)
+from sqlalchemy import Connection, Select, Table, Text, cast, func, literal, select
 
-from mailcrm.adapters.crm_database.engine import insert_into
+from mailcrm.adapters.crm_database.bulk import insert_bulk
+from mailcrm.adapters.crm_database.engine import chunked, insert_into
+from mailcrm.adapters.crm_database.new_messages import new_messages
 from mailcrm.adapters.crm_database.schema import (
     MESSAGE_COLUMNS,
     UtcDateTime,
@@ -31,9 +26,12 @@ from mailcrm.adapters.crm_database.schema import (
     staged_participants,
     sync_generations,
 )
-from mailcrm.publish import classify_failure, plan_links
+from mailcrm.publish import RULES, classify_failure, plan_links
 
 staged = staged_messages
+_IS_STAGED = (staged.c.generation_id == new_messages.c.generation_id) & (
+    staged.c.uid == new_messages.c.uid
+)
 
 
 def _insert_select(connection: Connection, table: Table, names: list[str], rows: Any) -> None:
@@ -42,132 +40,114 @@ def _insert_select(connection: Connection, table: Table, names: list[str], rows:
     )
 
 
-def _new(batch_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (staged.c.batch_id == batch_id, staged.c.disposition == "publish")
-
-
-def _inserted(batch_id: str) -> tuple[ColumnElement[bool], ...]:
-    """Staged rows whose message this batch itself brought into the CRM."""
-    ours = (
-        select(crm_messages.c.message_key)
-        .where(
-            crm_messages.c.message_key == staged.c.message_key,
-            crm_messages.c.batch_id == batch_id,
-        )
-        .exists()
-    )
-    return (*_new(batch_id), ours)
-
-
-def _children(table: Table, names: list[str], batch_id: str) -> Select[Any]:
+def _children(table: Table, names: list[str]) -> Select[Any]:
     """Rows of a staged child table that belong to new messages, keyed by message_key."""
-    return (
-        select(staged.c.message_key, *(table.c[name] for name in names))
-        .join(
-            staged,
-            (staged.c.generation_id == table.c.generation_id) & (staged.c.uid == table.c.uid),
-        )
-        .where(*_inserted(batch_id))
+    new = new_messages.c
+    return select(new.message_key, *(table.c[name] for name in names)).join_from(
+        new_messages,
+        table,
+        (table.c.generation_id == new.generation_id) & (table.c.uid == new.uid),
     )
 
 
-def insert_messages(connection: Connection, batch_id: str, now: dt.datetime) -> None:
+def insert_messages(connection: Connection, now: dt.datetime) -> None:
     """New messages; one that exists already stays as it is."""
     names = [name for name, _, _ in MESSAGE_COLUMNS]
     rows = select(
-        staged.c.message_key,
+        new_messages.c.message_key,
         *(staged.c[name] for name in names),
         staged.c.batch_id,
         literal(now, UtcDateTime()),
-    ).where(*_new(batch_id))
+    ).join_from(new_messages, staged, _IS_STAGED)
     _insert_select(
         connection, crm_messages, ["message_key", *names, "batch_id", "published_at"], rows
     )
 
 
-def insert_participants(connection: Connection, batch_id: str) -> None:
+def insert_participants(connection: Connection) -> None:
     """The new messages' participants."""
     names = ["role", "position", "address", "display_name"]
-    rows = _children(staged_participants, names, batch_id)
+    rows = _children(staged_participants, names)
     _insert_select(connection, crm_message_participants, ["message_key", *names], rows)
 
 
-def insert_attachments(connection: Connection, batch_id: str) -> None:
+def insert_attachments(connection: Connection) -> None:
     """The new messages' attachments, as metadata."""
     names = ["part", "filename", "content_type", "size_bytes"]
-    rows = _children(staged_attachments, names, batch_id)
+    rows = _children(staged_attachments, names)
     _insert_select(connection, crm_attachments, ["message_key", *names], rows)
 
 
-def insert_decisions(connection: Connection, batch_id: str) -> None:
+def insert_decisions(connection: Connection) -> None:
     """The new messages' decisions."""
     names = [c.name for c in match_decisions.c if c.name != "message_key"]
-    rows = _children(staged_decisions, names, batch_id)
+    rows = _children(staged_decisions, names)
     _insert_select(connection, match_decisions, ["message_key", *names], rows)
 
 
-def insert_links(connection: Connection, batch_id: str, now: dt.datetime) -> None:
+def insert_links(connection: Connection, now: dt.datetime) -> None:
     """Which contacts took part, as the rules decided."""
-    names = ["contact_id", "role", "rule", "score"]
-    statement = _children(staged_decisions, names, batch_id).where(
+    statement = _children(staged_decisions, ["contact_id", "role", "rule", "score"]).where(
         staged_decisions.c.outcome == "matched"
     )
     links = plan_links(tuple(row) for row in connection.execute(statement))
-    if links:
-        connection.execute(
-            insert_into(connection, crm_message_contacts).on_conflict_do_nothing(),
-            [
-                {
-                    "message_key": link.message_key,
-                    "contact_id": link.contact_id,
-                    "roles": link.roles,
-                    "rule": link.rule,
-                    "score": link.score,
-                    "decided_by": "rules",
-                    "decided_at": now,
-                }
-                for link in links
-            ],
-        )
-
-
-def insert_failures(connection: Connection, batch_id: str) -> None:
-    """Failed deliveries that the new bounces report."""
-    statement = select(staged.c.message_key, staged.c.bounces).where(
-        *_inserted(batch_id), staged.c.kind == "bounce"
-    )
+    moment = UtcDateTime().bind_processor(connection.dialect)
+    decided_at = moment(now) if moment else now
+    names = ["message_key", "contact_id", "roles", "rule", "score", "decided_by", "decided_at"]
     rows = [
-        {
-            "message_key": row.message_key,
-            "recipient": bounce["recipient"],
-            "original_message_id": bounce["original_message_id"],
-            "status": bounce["status"],
-            "diagnostic": bounce["diagnostic"],
-            "class": classify_failure(bounce["status"]),
-            "contact_id": _only_contact(connection, bounce["recipient"]),
-        }
+        (one.message_key, one.contact_id, one.roles, one.rule, one.score, RULES, decided_at)
+        for one in links
+    ]
+    insert_bulk(connection, crm_message_contacts, names, rows, conflict="ignore")
+
+
+def insert_failures(connection: Connection) -> None:
+    """Failed deliveries that the new bounces report."""
+    statement = (
+        select(new_messages.c.message_key, staged.c.bounces)
+        .join_from(new_messages, staged, _IS_STAGED)
+        # Most messages report none, and kind lies behind the text.
+        .where(cast(staged.c.bounces, Text) != "[]", staged.c.kind == "bounce")
+    )
+    found = [
+        (row.message_key, bounce)
         for row in connection.execute(statement).all()
         for bounce in row.bounces
     ]
-    if rows:
-        connection.execute(
-            insert_into(connection, crm_delivery_failures).on_conflict_do_nothing(), rows
+    contacts = _only_contacts(connection, {one["recipient"].lower() for _, one in found})
+    names = ["message_key", "recipient", "original_message_id", "status", "diagnostic"]
+    rows = [
+        (
+            message_key,
+            *(bounce[name] for name in names[1:5]),
+            classify_failure(bounce["status"]),
+            contacts.get(bounce["recipient"].lower()),
         )
+        for message_key, bounce in found
+    ]
+    names += ["class", "contact_id"]
+    insert_bulk(connection, crm_delivery_failures, names, rows, conflict="ignore")
 
 
-def _only_contact(connection: Connection, address: str) -> str | None:
-    table = crm_contact_addresses
-    found = connection.execute(
-        select(table.c.contact_id).where(table.c.address == address.lower()).limit(2)
-    ).scalars()
-    contacts = list(found)
-    return contacts[0] if len(contacts) == 1 else None
+def _only_contacts(connection: Connection, addresses: set[str]) -> dict[str, str]:
+    """The contact of each address that just one contact has."""
+    table = crm_contact_addresses.c
+    found: dict[str, str] = {}
+    for chunk in chunked(sorted(addresses)):
+        rows = connection.execute(
+            select(table.address, func.min(table.contact_id))
+            .where(table.address.in_(chunk))
+            .group_by(table.address)
+            .having(func.count() == 1)
+        )
+        found.update((address, contact_id) for address, contact_id in rows)
+    return found
 
 
-def insert_identities(connection: Connection, batch_id: str) -> None:
+def insert_identities(connection: Connection) -> None:
     """What later batches compare theirs with."""
     names = [column.name for column in message_identities.c]
-    rows = select(*(staged.c[name] for name in names)).where(*_inserted(batch_id))
+    rows = select(*(staged.c[name] for name in names)).join_from(new_messages, staged, _IS_STAGED)
     _insert_select(connection, message_identities, names, rows)
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, func, select, update
+from sqlalchemy import Connection, Engine, case, delete, func, select, tuple_, update
 
 from mailcrm import __version__
 from mailcrm.adapters.crm_database.conversations import publish_conversations
@@ -24,10 +24,10 @@ from mailcrm.adapters.crm_database.message_rows import (
     insert_participants,
     upsert_sightings,
 )
+from mailcrm.adapters.crm_database.new_messages import finding_new, new_messages
 from mailcrm.adapters.crm_database.participant_keys import add_participant_keys
 from mailcrm.adapters.crm_database.runs import count_certificate, finish_run, read_run_row
 from mailcrm.adapters.crm_database.schema import (
-    crm_messages,
     staged_attachments,
     staged_conversation_merges,
     staged_decisions,
@@ -45,6 +45,8 @@ from mailcrm.errors import BatchOutdatedError, ChecksFailedError, PublishConflic
 from mailcrm.match import RULE_VERSION
 from mailcrm.parse import PARSER_VERSION
 from mailcrm.records import CheckReport, Lease, PublishCounts, SharedChecklist
+
+_CHILDREN = (staged_participants, staged_attachments, staged_decisions)
 
 
 class PublishTables:
@@ -95,10 +97,11 @@ class PublishTables:
                 return PublishCounts(published=0, duplicate=0, already_published=True)
             _check_passed(connection, lease, run)
             _check_current(connection, lease, run)
-            _publish_rows(connection, lease, now)
-            if shared is not None:
-                publish_shared(connection, lease, shared, now)
-            counts = _close_ledger(connection, lease, now)
+            with finding_new(connection, lease.batch_id):
+                _publish_rows(connection, lease, now)
+                if shared is not None:
+                    publish_shared(connection, lease, shared, now)
+                counts = _close_ledger(connection, lease, now)
             resolve_quarantine(connection, lease.batch_id, now)
             _empty_staging(connection, lease.batch_id)
             finish_run(connection, lease, _end_state(connection, lease, True), now)
@@ -145,31 +148,33 @@ def _check_current(connection: Connection, lease: Lease, run: Any) -> None:
 
 
 def _publish_rows(connection: Connection, lease: Lease, now: dt.datetime) -> None:
-    insert_messages(connection, lease.batch_id, now)
-    insert_participants(connection, lease.batch_id)
+    insert_messages(connection, now)
+    insert_participants(connection)
     add_participant_keys(connection, lease.batch_id)
-    insert_attachments(connection, lease.batch_id)
-    insert_decisions(connection, lease.batch_id)
-    insert_links(connection, lease.batch_id, now)
+    insert_attachments(connection)
+    insert_decisions(connection)
+    insert_links(connection, now)
     publish_verdicts(connection, lease.batch_id, now)
-    insert_failures(connection, lease.batch_id)
-    insert_identities(connection, lease.batch_id)
+    insert_failures(connection)
+    insert_identities(connection)
     upsert_sightings(connection, lease.batch_id)
     publish_conversations(connection, lease.batch_id)
 
 
 def _close_ledger(connection: Connection, lease: Lease, now: dt.datetime) -> PublishCounts:
     """Give every staged uid its final state."""
-    ledger, staged, messages = sync_ledger, staged_messages, crm_messages
+    ledger, staged, new = sync_ledger, staged_messages, new_messages
     is_ours = (
-        select(messages.c.message_key)
+        select(new.c.message_key)
         .where(
-            messages.c.message_key == staged.c.message_key, messages.c.batch_id == lease.batch_id
+            new.c.message_key == staged.c.message_key,
+            new.c.generation_id == staged.c.generation_id,
+            new.c.uid == staged.c.uid,
         )
         .exists()
     )
     state = case(
-        ((staged.c.disposition == "publish") & is_ours, "published"),
+        (is_ours, "published"),
         (staged.c.disposition.in_(("publish", "duplicate")), "duplicate"),
         else_=staged.c.disposition,
     )
@@ -200,14 +205,16 @@ def _close_ledger(connection: Connection, lease: Lease, now: dt.datetime) -> Pub
 
 def _empty_staging(connection: Connection, batch_id: str) -> None:
     staged, merges = staged_messages, staged_conversation_merges
-    mine = select(staged.c.uid).where(staged.c.batch_id == batch_id)
-    for table in (staged_participants, staged_attachments, staged_decisions):
-        connection.execute(
-            delete(table).where(
-                mine.where(
-                    staged.c.generation_id == table.c.generation_id, staged.c.uid == table.c.uid
-                ).exists()
+    others = select(staged.c.uid).where(staged.c.batch_id != batch_id).limit(1)
+    if connection.dialect.name == "sqlite" and connection.execute(others).first() is None:
+        # Without a condition SQLite drops the rows by the page.
+        for table in (*_CHILDREN, staged):
+            connection.execute(delete(table))
+    else:
+        mine = select(staged.c.generation_id, staged.c.uid).where(staged.c.batch_id == batch_id)
+        for table in _CHILDREN:
+            connection.execute(
+                delete(table).where(tuple_(table.c.generation_id, table.c.uid).in_(mine))
             )
-        )
-    connection.execute(delete(staged).where(staged.c.batch_id == batch_id))
+        connection.execute(delete(staged).where(staged.c.batch_id == batch_id))
     connection.execute(delete(merges).where(merges.c.batch_id == batch_id))

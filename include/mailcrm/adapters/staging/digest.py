@@ -12,14 +12,13 @@ from mailcrm.adapters.crm_database.schema import (
     conversation_subjects,
     crm_messages,
     message_identities,
-    staged_attachments,
     staged_decisions,
     staged_messages,
-    staged_participants,
 )
-from mailcrm.records import (
-    Outcome,
-)
+from mailcrm.adapters.staging.batch_hash import hash_batch
+from mailcrm.records import Outcome
+
+__all__ = ["count_outcomes", "hash_batch", "hash_known"]
 
 
 def _of_batch(statement: Any, table: Any, batch_id: str) -> Any:
@@ -37,26 +36,6 @@ def count_outcomes(connection: Any, batch_id: str) -> dict[str, int]:
     counts = dict.fromkeys((outcome.value for outcome in Outcome), 0)
     counts.update({row[0]: row[1] for row in connection.execute(statement.group_by("outcome"))})
     return counts
-
-
-def hash_batch(connection: Any, batch_id: str) -> str:
-    """SHA-256 (hex) over what a batch would publish: rows, people, attachments and decisions."""
-    staged, people, decisions = staged_messages, staged_participants, staged_decisions
-    parts = staged_attachments
-    digest = hashlib.sha256()
-    columns = [c for c in staged.c if c.name not in ("raw", "batch_id")]
-    key = (staged.c.generation_id, staged.c.uid)
-    statements = [
-        select(*columns).where(staged.c.batch_id == batch_id).order_by(*key),
-        _of_batch(select(people), people, batch_id).order_by(*people.primary_key.columns),
-        _of_batch(select(parts), parts, batch_id).order_by(*parts.primary_key.columns),
-        _of_batch(select(decisions), decisions, batch_id).order_by(*decisions.primary_key.columns),
-    ]
-    for statement in statements:
-        for row in connection.execute(statement):
-            # Read twice from one database, a row has one form; JSON would take thrice as long.
-            digest.update(repr(tuple(row)).encode(errors="backslashreplace"))
-    return digest.hexdigest()
 
 
 def hash_known(connection: Any, batch_id: str) -> str:
