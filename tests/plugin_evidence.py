@@ -2,9 +2,14 @@
 
 A test names its rows by `@pytest.mark.row("R006")`; counted points (kill points, byte cuts,
 sequences) and seeds come from `record_property("count", n)` and `record_property("seed", s)`.
+
+The long form takes an hour or more. What passed is kept under build/, so that a session that was
+cut short goes on where it stopped, as long as not a file has changed.
 """
 
+import dataclasses
 import datetime as dt
+import json
 import os
 import platform
 import shutil
@@ -35,6 +40,7 @@ class Evidence:
     """Collects proofs by test id; runs in xdist's controller."""
 
     path: Path
+    kept: Path | None = None
     proofs: dict[str, Proof] = field(default_factory=dict)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -46,9 +52,13 @@ class Evidence:
             proof.seed = str(values.get("seed", ""))
         if report.outcome != "passed":
             proof.outcome = report.outcome
+        if report.when == "teardown" and proof.outcome == "passed" and self.kept is not None:
+            with self.kept.open("a") as kept:
+                kept.write(json.dumps([report.nodeid, dataclasses.asdict(proof)]) + "\n")
 
-    def pytest_sessionfinish(self) -> None:
-        self.path.write_text(render(self.proofs))
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        cut_short = exitstatus == pytest.ExitCode.INTERRUPTED
+        self.path.write_text(render(self.proofs, cut_short=cut_short))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,7 +68,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     target = config.getoption("--evidence")
     if target and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Evidence(Path(target)), "mailcrm-evidence")
+        kept = _kept_path(config)
+        evidence = Evidence(Path(target), kept, _read_kept(kept))
+        config.pluginmanager.register(evidence, "mailcrm-evidence")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    passed = _read_kept(_kept_path(config)) if config.getoption("--evidence") else {}
+    if passed:
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
+
+
+def _kept_path(config: pytest.Config) -> Path | None:
+    """Where this very tree's proofs are kept; None where files differ from the commit."""
+    if _git("status", "--porcelain") or _git("rev-parse", "HEAD") == "":
+        return None
+    folder = config.rootpath / "build"
+    folder.mkdir(exist_ok=True)
+    return folder / f"evidence-{_git('rev-parse', '--short', 'HEAD')}-{_form()}.jsonl"
+
+
+def _read_kept(path: Path | None) -> dict[str, Proof]:
+    if path is None or not path.exists():
+        return {}
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return {name: Proof(**values | {"rows": tuple(values["rows"])}) for name, values in found}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -67,19 +102,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.user_properties.append(("rows", " ".join(sorted(set(rows)))))
 
 
-def render(proofs: dict[str, Proof]) -> str:
+def render(proofs: dict[str, Proof], *, cut_short: bool = False) -> str:
     """The page: totals, then one line for each catalogue row."""
     by_row: dict[str, list[tuple[str, Proof]]] = defaultdict(list)
     for name, proof in proofs.items():
         for row in proof.rows:
             by_row[row].append((name, proof))
-    long_form = os.environ.get("MAILCRM_EVIDENCE") == "1"
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
     lines = [
         "# Evidence",
         "",
         f"Written by `make evidence` on {dt.datetime.now(dt.UTC):%Y-%m-%d} ({machine}); "
-        f"{'long' if long_form else 'short'} form, at commit {_commit()}.",
+        f"{_form()} form, at commit {_git('rev-parse', '--short', 'HEAD') or 'unknown'}.",
+        *(["", "**Cut short**: what is not named below was not run."] if cut_short else []),
         "",
         f"{len(proofs)} tests: {_outcomes(list(proofs.values()))}. {len(by_row)} rows of the "
         "reliability catalogue are named by at least one test.",
@@ -107,12 +142,14 @@ def render(proofs: dict[str, Proof]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commit() -> str:
+def _form() -> str:
+    return "long" if os.environ.get("MAILCRM_EVIDENCE") == "1" else "short"
+
+
+def _git(*arguments: str) -> str:
     git = shutil.which("git") or "git"
-    found = subprocess.run(
-        [git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
+    found = subprocess.run([git, *arguments], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
 
 
 def _outcomes(proofs: list[Proof]) -> str:
