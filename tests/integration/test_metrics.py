@@ -1,9 +1,17 @@
 """What tasks tell those who watch: values of real runs, and the wire of StatsD."""
 
 import datetime as dt
+import gzip
+import http.server
+import os
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
@@ -26,6 +34,7 @@ from mailcrm.services.verify import run_verify
 from mailcrm.services.wiring import Services
 from mailcrm_dags.metrics import AirflowMetrics
 
+ROOT = Path(__file__).parents[2]
 NEWEST = NOW - dt.timedelta(hours=3)
 Key = tuple[str, tuple[str, ...]]
 
@@ -182,3 +191,59 @@ def stats_off():  # type: ignore[no-untyped-def]
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 
     return NoStatsLogger()
+
+
+SENDER = """
+from airflow.sdk.configuration import conf
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics import stats_utils
+from mailcrm.records.metrics import METRICS, Measurement
+from mailcrm_dags.metrics import AirflowMetrics
+
+stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+metrics = AirflowMetrics()
+assert metrics.is_on()
+for metric in METRICS.values():
+    metrics.send(Measurement(metric, 3, {label: f"a-{label}" for label in metric.labels}))
+"""
+
+
+class OtelCollector(http.server.BaseHTTPRequestHandler):
+    """OTLP by HTTP: keeps what is posted."""
+
+    bodies: ClassVar[list[bytes]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        is_packed = self.headers.get("Content-Encoding") == "gzip"
+        self.bodies.append(gzip.decompress(body) if is_packed else body)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_opentelemetry_gets_every_metric_before_the_process_ends(tmp_path: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), OtelCollector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = subprocess.run(
+            [sys.executable, "-c", SENDER],
+            env={
+                **{name: v for name, v in os.environ.items() if not name.startswith("AIRFLOW")},
+                "AIRFLOW_HOME": str(tmp_path),
+                "AIRFLOW__METRICS__OTEL_ON": "True",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+                "NO_PROXY": "127.0.0.1",
+                "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("include", "dags")),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr[-2000:]
+    sent = b"".join(OtelCollector.bodies)
+    assert not [m.name for m in METRICS.values() if m.name.encode() not in sent]
+    assert b"a-mailbox" in sent
