@@ -14,7 +14,6 @@ from mailcrm.records.approval import (
     MatchAudit,
     WindowPreview,
 )
-from mailcrm.services.evaluate.scores import rate_of
 from mailcrm.services.plan import mailbox_window
 from mailcrm.services.preview import Preview, run_preview
 from mailcrm.services.wiring import Services
@@ -149,5 +148,7 @@ def _summarise(found: Preview, pace: float) -> WindowPreview:
 
 
 def _with_precision(audit: MatchAudit) -> MatchAudit:
+    from mailcrm.services.evaluate.scores import rate_of  # with all of `evaluate`, rarely needed
+
     rate = rate_of(audit.right, audit.reviewed)
     return dataclasses.replace(audit, precision=rate.value, low=rate.low, high=rate.high)

@@ -1,20 +1,27 @@
-"""Creating and migrating the tables (Alembic), and refusing to work on others."""
+"""Creating and migrating the tables (Alembic), and refusing to work on others.
+
+Every command and every task checks the tables' revision, and only a migration needs Alembic: it is
+imported there alone.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, inspect
 
 from mailcrm.adapters.crm_database.engine import reading, writing
 from mailcrm.errors import DatabaseError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _MIGRATIONS = Path(__file__).with_name("migrations")
+_VERSIONS = "alembic_version"
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
@@ -29,23 +36,34 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     Raises:
         StoreBusyError, DatabaseError: see `engine.writing`.
     """
+    from alembic import command
+
     config = _config()
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             # Two upgrades side by side: the second waits, then finds nothing to do.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7321004)")
-        before = MigrationContext.configure(connection).get_current_revision()
+        before = read_revision(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before, head_revision()
 
 
 def head_revision() -> str:
-    """The revision that this version of mailcrm works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    """The revision that this version of mailcrm works with: the last file's number."""
+    files = (_MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")
+    head = max((path.name.partition("_")[0] for path in files), default=None)
     if head is None:
         raise DatabaseError(detail="this installation of mailcrm has no migrations; reinstall it")
     return head
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The revision of the tables, as Alembic notes it; None where there are no tables."""
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSIONS}").scalar()
+    return None if found is None else str(found)
 
 
 def check_schema(engine: Engine) -> None:
@@ -56,7 +74,7 @@ def check_schema(engine: Engine) -> None:
         StoreBusyError: the database cannot be reached.
     """
     with reading(engine) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = read_revision(connection)
     if current is None:
         raise DatabaseError(detail="there are no tables yet; create them: mailcrm db upgrade")
     if current != head_revision():
