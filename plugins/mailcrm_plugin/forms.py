@@ -13,10 +13,12 @@ from mailcrm.records import Credential, Direction, Mailbox, TokenRefresh
 __all__ = ["ConnectForm", "Submitted", "carried_over", "field_ids", "fields_of"]
 
 SHARED = ("owner_team", "record_target", "display_name_of", "rotation_owner", "failed_send_monitor")
+APPROVAL = ("over_days", "over_messages", "reviewed_sample")
 _REFRESH = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
 _DEFAULT_FOLDERS = ("INBOX", "\\Sent")
 _FAULT = re.compile(
-    r"\b(imap|smtp|shared|backfill)\.(\w+)|(?:^|[;:] )(id|address|display_name|schedule|folders)\b"
+    r"\b(imap|smtp|shared|backfill|approval)\.(\w+)"
+    r"|(?:^|[;:] )(id|address|display_name|schedule|folders)\b"
 )
 
 
@@ -53,6 +55,7 @@ class ConnectForm:
             "ownership": given.get("ownership") or "personal",
             "auth": given.get("auth") or "password",
             "own_addresses": given.get("own_addresses", "").replace(",", " ").split(),
+            "approval": {name: _number(given[name]) for name in APPROVAL if given.get(name)},
         }
         if given.get("display_name"):
             draft["display_name"] = given["display_name"]
@@ -71,19 +74,15 @@ class ConnectForm:
         return Credential(username, secret, refresh)
 
     def _endpoint(self, name: str) -> dict[str, object]:
-        port = self.fields.get(f"{name}_port", "")
         return {
             "host": self.fields.get(f"{name}_host", ""),
-            "port": int(port) if re.fullmatch(r"[0-9]{1,6}", port) else port,
+            "port": _number(self.fields.get(f"{name}_port", "")),
             "encryption": self.fields.get(f"{name}_encryption", ""),
         }
 
     def _backfill(self) -> dict[str, object]:
         since = self.fields.get("since")
-        days = self.fields.get("days") or "7"
-        if since:
-            return {"since": since}
-        return {"days": int(days) if re.fullmatch(r"[0-9]{1,6}", days) else days}
+        return {"since": since} if since else {"days": _number(self.fields.get("days") or "7")}
 
     def _refresh(self) -> TokenRefresh | None:
         given = {**self.fields, **self.secrets}
@@ -133,15 +132,14 @@ def fields_of(mailbox: Mailbox) -> dict[str, str]:
         }
     if mailbox.shared is not None:
         found |= {name: str(getattr(mailbox.shared, name)) for name in SHARED}
+    found |= {name: str(getattr(mailbox.approval, name) or "") for name in APPROVAL}
     return found
 
 
 def carried_over(mailbox: Mailbox) -> dict[str, object]:
     """What the form does not ask, of a mailbox that is edited: it stays as it is."""
-    approval, tls = mailbox.approval, mailbox.tls
-    names = ("over_days", "over_messages", "reviewed_sample")
+    tls = mailbox.tls
     found: dict[str, object] = {
-        "approval": {name: getattr(approval, name) for name in names},
         "idle": mailbox.idle,
         "trusted_authserv_ids": list(mailbox.trusted_authserv_ids),
         "tls": {"ca_file": tls.ca_file, "pin_sha256": tls.pin_sha256},
@@ -161,6 +159,11 @@ def field_ids(text: str, more: Iterable[str] = ()) -> list[str]:
         else:
             found.append(name or plain)
     return list(dict.fromkeys(found))
+
+
+def _number(text: str) -> int | str:
+    """The number that was typed; else the text, which is found to be wrong later."""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else text
 
 
 def _propose_id(address: str) -> str:

@@ -22,7 +22,13 @@ from mailcrm_plugin.trials import Event, Results, problem, stages_event, stream,
 __all__ = ["router"]
 
 router = APIRouter()
-_NEW = {"days": "7", "schedule": "*/15 * * * *", "ownership": "personal", "auth": "password"}
+_NEW = {
+    "days": "7",
+    "schedule": "*/15 * * * *",
+    "ownership": "personal",
+    "auth": "password",
+    "over_days": "30",
+}
 
 
 @router.get("/connect")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailcrm.records import Direction
+from mailcrm.records.pages import RunLine
 from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.registry import pause_mailbox, remove_mailbox, resume_mailbox, show_mailbox
 from mailcrm.services.rotate import run_rotate
@@ -15,8 +16,8 @@ from mailcrm_plugin.access import Admin, Operator, Person, Viewer
 from mailcrm_plugin.airflow_api import ask_airflow, dag_url
 from mailcrm_plugin.connections import AirflowConnections
 from mailcrm_plugin.dags import read_dags
-from mailcrm_plugin.looks import coverage_bars, health_look, run_look
-from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
+from mailcrm_plugin.looks import RunLook, coverage_bars, health_look, run_look
+from mailcrm_plugin.paging import Page, cut_page, read_cursor, write_cursor
 from mailcrm_plugin.paths import ROOT, dag_path, mailbox_path
 from mailcrm_plugin.rendering import page, part
 from mailcrm_plugin.routes.widen import pending_approvals
@@ -28,6 +29,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/mailboxes/{mailbox_id}")
 RUNS_SHOWN = 15
 EVENTS_SHOWN = 12
+# A run that was asked for begins within this time, or something is wrong with the scheduler.
+SOON = dt.timedelta(minutes=2)
 
 
 @router.get("")
@@ -37,11 +40,13 @@ def show(
     mailbox_id: str,
     after: str | None = None,
     connected: str = "",
+    started: str = "",
 ) -> HTMLResponse:
     """Everything of one mailbox on one page."""
     entry = show_mailbox(services(), mailbox_id)
     pages, now = page_services().mailboxes, services().clock.now()
     card = pages.read_cards([mailbox_id])[mailbox_id]
+    runs, approvals = _runs(mailbox_id, after), pending_approvals(person, mailbox_id)
     return page(
         request,
         person,
@@ -55,12 +60,14 @@ def show(
         events=pages.list_health_events(mailbox_id, EVENTS_SHOWN),
         bars=coverage_bars(card.coverage, now),
         card=card,
-        runs=_runs(mailbox_id, after),
+        runs=runs,
+        is_live=not approvals and after is None and _is_live(card.last_run, started, now),
         is_first_page=after is None,
         summary=pages.read_match_summary(mailbox_id),
         dag=read_dags([mailbox_id]).get(mailbox_id),
-        approvals=pending_approvals(person, mailbox_id),
+        approvals=approvals,
         just_connected=bool(connected),
+        just_started=bool(started),
         today=now.date(),
     )
 
@@ -176,7 +183,7 @@ def _rotate_page(
     )
 
 
-def _runs(mailbox_id: str, after: str | None) -> object:
+def _runs(mailbox_id: str, after: str | None) -> Page[RunLook]:
     cursor = read_cursor(after, 2)
     before = (dt.datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
     rows = page_services().mailboxes.list_runs(mailbox_id, before, RUNS_SHOWN + 1)
@@ -186,6 +193,13 @@ def _runs(mailbox_id: str, after: str | None) -> object:
         RUNS_SHOWN,
         lambda look: write_cursor(look.run.started_at.isoformat(), look.run.run_id),
     )
+
+
+def _is_live(last: RunLine | None, started: str, now: dt.datetime) -> bool:
+    """Whether the runs are worth looking at again in some seconds."""
+    if last is not None and last.state == "running":
+        return True
+    return bool(started) and (last is None or now - last.started_at > SOON)
 
 
 def _team(entry: RegistryEntry) -> str | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mailcrm.services.approval import may_need_approval
 from mailcrm.services.preview import run_preview
 from mailcrm_plugin.access import Analyst, Operator, Person
 from mailcrm_plugin.airflow_api import ask_airflow, dag_url
@@ -41,6 +42,7 @@ def preview(
         until=until,
         here=mailbox_path(mailbox_id),
         mailbox=mailbox,
+        needs_approval=may_need_approval(services(), mailbox_id, first, last, None),
         summary=page_services().mailboxes.read_match_summary(mailbox_id),
     )
 
@@ -97,7 +99,9 @@ def pending_approvals(person: Person, mailbox_id: str) -> list[dict[str, Any]]:
             "run_id": row["task_instance"]["dag_run_id"],
             "task_id": row["task_instance"]["task_id"],
             "subject": row.get("subject") or "",
-            "body": row.get("body") or "",
+            "request": services().approvals.read_request(
+                f"{mailbox_id}/{row['task_instance']['dag_run_id']}"
+            ),
             "params": dict(row.get("params") or {}),
             "asked_at": row.get("created_at"),
         }
