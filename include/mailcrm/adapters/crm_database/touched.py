@@ -6,10 +6,12 @@ know, parts exactly those contacts that changed since. Only messages of people w
 one of them, as it was or as it is, can be decided otherwise; indexes find them.
 """
 
+import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
 
 from mailcrm.adapters.crm_database.engine import any_of
 from mailcrm.adapters.crm_database.schema import (
@@ -46,8 +48,8 @@ def find_touched(connection: Connection, mailbox_id: str) -> set[str]:
     touched = _decided_otherwise(connection, mine)
     mark = read_mark(connection, mailbox_id)
     if mark is not None:
-        people = connection.execute(_people_touched(mark.contacts_at)).all()
-        touched |= _messages_with(connection, {(row[0], row[1]) for row in people}, mine)
+        people = _people_touched(connection, mark.contacts_at)
+        touched |= _messages_with(connection, people, mine)
     return touched
 
 
@@ -67,47 +69,53 @@ def _decided_otherwise(connection: Connection, mine: Select[Any]) -> set[str]:
     return set(connection.execute(statement.distinct()).scalars())
 
 
-def _people_touched(since: Any) -> Any:
+def _people_touched(connection: Connection, since: dt.datetime) -> set[tuple[str, str]]:
     """Participants who share a key with a contact that changed, or whose company came or went."""
+    changed = _changed_keys(connection, since)
     people = participant_keys.c
-    columns = (people.address, people.display_name)
-    return union(
-        *(
-            select(*columns).where(people[column].in_(_changed_keys(kind, since)))
-            for column, kind in _KEYS
-        ),
-        select(*columns).where(people.company.in_(_changed_companies(since))),
-    )
+    wanted = [(people[column], changed[kind]) for column, kind in _KEYS]
+    wanted.append((people.company, _changed_companies(connection, changed["domain"], since)))
+    found: set[tuple[str, str]] = set()
+    for column, texts in wanted:
+        if texts:
+            statement = select(people.address, people.display_name).where(
+                any_of(connection, column, texts)
+            )
+            found.update((row[0], row[1]) for row in connection.execute(statement).all())
+    return found
 
 
-def _changed_keys(kind: str, since: Any) -> Any:
+def _changed_keys(connection: Connection, since: dt.datetime) -> dict[str, set[str]]:
+    """The keys, by kind, of contacts that changed: those that they have, and those they had.
+
+    Step by step, as a planner without statistics would begin with all contacts of a kind.
+    """
     keys, contacts, gone = contact_keys.c, crm_contacts.c, contact_key_removals.c
-    return union(
+    ids = connection.execute(select(contacts.contact_id).where(contacts.updated_at > since))
+    found: dict[str, set[str]] = defaultdict(set)
+    for statement in (
+        select(keys.kind, keys.key).where(any_of(connection, keys.contact_id, ids.scalars().all())),
+        select(gone.kind, gone.key).where(gone.removed_at > since),
+    ):
+        for kind, text in connection.execute(statement).all():
+            found[kind].add(text)
+    return found
+
+
+def _changed_companies(connection: Connection, domains: set[str], since: dt.datetime) -> set[str]:
+    """Those of the domains that no unchanged contact has: their company came, or went."""
+    keys, contacts = contact_keys.c, crm_contacts.c
+    unchanged = (
         select(keys.key)
         .join(crm_contacts, contacts.contact_id == keys.contact_id)
-        .where(keys.kind == kind, contacts.updated_at > since),
-        select(gone.key).where(gone.kind == kind, gone.removed_at > since),
+        .where(
+            keys.kind == "domain",
+            any_of(connection, keys.key, domains),
+            contacts.updated_at <= since,
+        )
+        .distinct()
     )
-
-
-def _changed_companies(since: Any) -> Any:
-    """Domains of companies of which no contact is known from before, and of those without any."""
-    keys, contacts, gone = contact_keys.c, crm_contacts.c, contact_key_removals.c
-    others, owners = contact_keys.alias(), crm_contacts.alias()
-    older = (
-        select(others.c.contact_id)
-        .join(owners, owners.c.contact_id == others.c.contact_id)
-        .where(others.c.kind == "domain", others.c.key == keys.key, owners.c.updated_at <= since)
-    )
-    left = select(others.c.contact_id).where(others.c.kind == "domain", others.c.key == gone.key)
-    return union(
-        select(keys.key)
-        .join(crm_contacts, contacts.contact_id == keys.contact_id)
-        .where(keys.kind == "domain", contacts.updated_at > since, ~older.exists()),
-        select(gone.key).where(
-            and_(gone.kind == "domain", gone.removed_at > since, ~left.exists())
-        ),
-    )
+    return domains - set(connection.execute(unchanged).scalars()) if domains else set()
 
 
 def _messages_with(
