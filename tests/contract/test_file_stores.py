@@ -16,6 +16,7 @@ from mailcrm.adapters.files import LocalFiles
 from mailcrm.adapters.files_store import FileStore, open_file_store
 from mailcrm.errors import SettingsError
 from mailcrm.settings import load_settings
+from servers.ports import free_port
 from servers.s3 import SECRET_KEY, S3Server, run_s3
 
 Opener = Callable[[], FileStore]
@@ -117,3 +118,12 @@ def test_imports_a_folder_needs_no_store_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ))
     assert done.returncode == 0
+
+
+def test_store_that_is_away_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in S3Server(free_port(), tmp_path).environment().items():
+        monkeypatch.setenv(name, value)
+    store = open_file_store("s3://away/reports", tmp_path)
+    with pytest.raises(SettingsError, match="MAILCRM_FILES_URL: cannot write") as caught:
+        store.write("one", b"x")
+    assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ fsspec and its stores are imported only where the URL is not a folder's.
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from mailcrm.records.text import escape_text
 __all__ = ["FileStore", "FolderStore", "ObjectStore", "open_file_store"]
 
 WHERE = "MAILCRM_FILES_URL"
+# A report is not worth minutes of a task: botocore alone would wait five of them for a silent host.
+PATIENCE: Mapping[str, Mapping[str, Any]] = {
+    "s3": {
+        "config_kwargs": {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 1}}
+    }
+}
 
 
 class FolderStore:
@@ -91,7 +97,8 @@ class ObjectStore:
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
         try:
-            self._system, self._root = url_to_fs(url)
+            options = PATIENCE.get(url.partition("://")[0], {})
+            self._system, self._root = url_to_fs(url, **options)
         except Exception as error:  # each kind of store has errors of its own
             raise _failed(WHERE, _explain(error)) from None
 
