@@ -1,6 +1,7 @@
 """`mailcrm verify`, `preview` and `run` against a real Dovecot and SMTP server."""
 
 import datetime as dt
+import getpass
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from mailcrm.cli import main
+from mailcrm.services.wiring import open_services
 from servers.dovecot import Append, DovecotUser
 
 pytestmark = pytest.mark.needs_dovecot
@@ -149,6 +151,12 @@ def test_run_of_a_window_publishes_exactly_its_messages_to_the_second(product: P
     again = product.call("run", "sales", *WINDOW)
     assert (again["totals"]["published"], again["totals"]["already_covered"]) == (0, 3)
     assert product.user.flags() == flags
+    with open_services() as services:  # each command was the sign-off of its window
+        kept = services.approvals.list_requests("sales")
+    assert {request.run_id for request in kept} == {report["run_id"], again["run_id"]}
+    assert {(r.state.value, str(r.way), r.decided_by) for r in kept} == {
+        ("approved", "command_line", getpass.getuser())
+    }
 
 
 def test_run_without_json_shows_the_certificate_and_what_to_do_next(product: Product) -> None:

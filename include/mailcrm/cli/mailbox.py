@@ -1,13 +1,12 @@
 """`mailcrm mailbox`: the registry."""
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from mailcrm.cli.options import AsJson, MailboxId
+from mailcrm.cli.options import AsJson, MailboxId, typed_by
 from mailcrm.cli.output import Reply, know, one_line, plain
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def add(
     from mailcrm.services.wiring import open_services
 
     with open_services() as services:
-        entry, change = add_mailbox(services, path, _user())
+        entry, change = add_mailbox(services, path, typed_by())
         twins = find_twins(services, entry.mailbox_id, entry.address)
     name = entry.mailbox_id
     text = (
@@ -168,13 +167,6 @@ def remove(context: typer.Context, mailbox_id: MailboxId, as_json: AsJson = Fals
         "still where you stored them; delete them there."
     )
     return _state_reply(entry, text)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 def _state_reply(entry: "RegistryEntry", text: str) -> Reply:

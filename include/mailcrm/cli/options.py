@@ -1,6 +1,7 @@
 """Arguments and options that several commands share."""
 
 import datetime as dt
+import getpass
 import re
 from typing import Annotated
 
@@ -8,9 +9,17 @@ import typer
 
 from mailcrm.records import EARLIEST_DAY
 
-__all__ = ["AsJson", "MailboxId", "Since", "Until", "check_window", "parse_date"]
+__all__ = ["AsJson", "MailboxId", "Since", "Until", "check_window", "parse_date", "typed_by"]
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def typed_by() -> str:
+    """The account on this machine that typed the command; `unknown` where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def parse_date(text: str) -> dt.datetime:

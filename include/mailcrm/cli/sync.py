@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailcrm.cli.options import AsJson, MailboxId, Since, Until, check_window
+from mailcrm.cli.options import AsJson, MailboxId, Since, Until, check_window, typed_by
 from mailcrm.cli.output import EXIT_FAILED, EXIT_FINE, Reply, know, wants_json
 
 if TYPE_CHECKING:
@@ -171,9 +171,8 @@ def run(
     from mailcrm.services.wiring import open_services
 
     with open_services() as services, follow(quiet=wants_json(context)) as progress:
-        report = run_mailbox(
-            services, mailbox_id, since, until, _folders(folders), progress, accept_vanished
-        )
+        asked = (since, until, _folders(folders), progress, accept_vanished, typed_by())
+        report = run_mailbox(services, mailbox_id, *asked)
     document = report.to_json()
     return Reply(
         document,
