@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from fakes.mail_reader import FakeMailbox, FakeMessage
+from fakes.mail_reader import FakeFolder, FakeMailbox, FakeMessage
 from faults.world import NOW, letter, make_services, prepare
 from mailcrm.errors import ChecksFailedError, PublishConflictError, SettingsError
 from mailcrm.services.batches import release_batch
@@ -223,3 +223,75 @@ def test_discard_message_of_an_open_batch_waits_for_the_batch(world: World) -> N
     report = world.replay()
     assert len(report.unsettled) == 4
     assert report.failed == []
+
+
+def renumber(world: World) -> None:
+    """The server rebuilds the folder: another uidvalidity, other uids."""
+    old = world.mailbox.folders["INBOX"]
+    fresh = FakeFolder(uidvalidity=old.uidvalidity + 100, uidnext=501)
+    for message in old.messages.values():
+        fresh.add(message)
+    world.mailbox.folders["INBOX"] = fresh
+
+
+def test_held_message_of_a_renumbered_folder_stays_one_entry(world: World) -> None:
+    world.deliver("held", sender="")
+    world.run()
+    before = world.rows("SELECT quarantine_id, uid FROM sync_quarantine")
+    renumber(world)
+    assert world.run().failure is None
+    ((number, uid, validity, state, attempts),) = world.rows(
+        "SELECT quarantine_id, uid, uidvalidity, state, attempts FROM sync_quarantine"
+    )
+    assert [number] == [old for old, _ in before]
+    assert (uid, state, attempts) == (503, "held", 2)
+    assert validity == world.mailbox.folders["INBOX"].uidvalidity
+    world.mend_bytes()
+    assert world.replay().published == 1
+    assert world.rows("SELECT state FROM sync_quarantine") == [("replayed",)]
+
+
+def test_discarded_message_of_a_renumbered_folder_asks_nobody_again(world: World) -> None:
+    world.deliver("held", sender="")
+    world.run()
+    ((number,),) = world.rows("SELECT quarantine_id FROM sync_quarantine")
+    discard_message(world.services, number, "ann", "spam")
+    renumber(world)
+    report = world.run()
+    assert report.failure is None
+    assert report.summary is not None
+    assert report.summary.certificate.total("quarantined") == 1
+    kept = world.rows("SELECT quarantine_id, uid, state, discard_reason FROM sync_quarantine")
+    assert kept == [(number, 503, "discarded", "spam")]
+
+
+def test_two_held_copies_of_a_renumbered_folder_stay_two_entries(world: World) -> None:
+    for _ in range(2):
+        world.deliver("held", sender="")
+    world.run()
+    renumber(world)
+    assert world.run().failure is None
+    kept = world.rows("SELECT uid, state FROM sync_quarantine ORDER BY quarantine_id")
+    assert kept == [(503, "held"), (504, "held")]
+
+
+def test_held_message_that_passes_after_a_renumbering_is_closed(world: World) -> None:
+    """The rules were changed meanwhile: what was held for one reads well now."""
+    world.run()
+    uid = world.deliver("late")
+    world.run()
+    with world.engine.begin() as connection:
+        columns = "mailbox_id, folder, uidvalidity, uid, rule, reason, state, attempts"
+        connection.execute(
+            text(
+                f"INSERT INTO sync_quarantine ({columns}, created_at, updated_at) SELECT"
+                " 'sales', 'INBOX', uidvalidity, :uid, 'old', 'old', 'held', 1, first_seen_at,"
+                " first_seen_at FROM sync_generations WHERE folder = 'INBOX'"
+            ),
+            {"uid": uid},
+        )
+        change = "UPDATE sync_ledger SET state = 'quarantined', message_key = NULL WHERE uid = :uid"
+        connection.execute(text(change), {"uid": uid})
+    renumber(world)
+    assert world.run().failure is None
+    assert world.rows("SELECT uid, state FROM sync_quarantine") == [(uid, "replayed")]

@@ -218,11 +218,11 @@ _BALANCE = (
         "balance",
         "messages",
         "quarantine_kept",
-        "every quarantined message is kept in quarantine",
+        "every quarantined message is kept in quarantine, or was discarded by a person",
         "m.disposition = 'quarantined' AND NOT EXISTS (SELECT 1 FROM sync_quarantine AS q"
         " JOIN sync_generations AS g ON g.mailbox_id = q.mailbox_id AND g.folder = q.folder"
         " AND g.uidvalidity = q.uidvalidity WHERE g.generation_id = m.generation_id"
-        " AND q.uid = m.uid AND q.state = 'held')",
+        " AND q.uid = m.uid AND q.state IN ('held', 'discarded'))",
     ),
     batch_rule(
         "balance",

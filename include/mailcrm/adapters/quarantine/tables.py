@@ -10,9 +10,11 @@ from mailcrm.adapters.crm_database.engine import insert_into
 from mailcrm.adapters.crm_database.schema import (
     staged_messages,
     sync_generations,
+    sync_ledger,
     sync_quarantine,
 )
 from mailcrm.check import CHECKS_VERSION
+from mailcrm.dedupe import plan_relink_digest
 from mailcrm.parse import PARSER_VERSION
 from mailcrm.records import Lease, Quarantined, StagedMessage
 
@@ -42,6 +44,7 @@ def write_quarantine(
                 "batch_id": lease.batch_id,
                 "internaldate": row.internaldate,
             },
+            plan_relink_digest(row.parsed, row.internaldate),
             now,
         )
 
@@ -53,7 +56,8 @@ def quarantine_rows(
     staged = staged_messages
     for row in rows:
         here = (staged.c.generation_id == row.generation_id, staged.c.uid == row.uid)
-        found = connection.execute(select(staged.c.internaldate, staged.c.raw).where(*here)).one()
+        columns = (staged.c.internaldate, staged.c.raw, staged.c.relink_digest)
+        found = connection.execute(select(*columns).where(*here)).one()
         connection.execute(
             update(staged).where(*here).values(disposition="quarantined", reason=row.rule)
         )
@@ -71,6 +75,7 @@ def quarantine_rows(
                 "batch_id": lease.batch_id,
                 "internaldate": found.internaldate,
             },
+            found.relink_digest,
             now,
         )
 
@@ -78,7 +83,8 @@ def quarantine_rows(
 def resolve_quarantine(connection: Connection, batch_id: str, now: dt.datetime) -> None:
     """Mark messages that were held before and are published with this batch."""
     table, staged, generations = sync_quarantine, staged_messages, sync_generations
-    is_published = (
+    ledger, old = sync_ledger, sync_generations.alias()
+    mine = (
         select(staged.c.uid)
         .join(generations, generations.c.generation_id == staged.c.generation_id)
         .where(
@@ -86,14 +92,25 @@ def resolve_quarantine(connection: Connection, batch_id: str, now: dt.datetime) 
             staged.c.disposition.in_(("publish", "duplicate")),
             generations.c.mailbox_id == table.c.mailbox_id,
             generations.c.folder == table.c.folder,
-            generations.c.uidvalidity == table.c.uidvalidity,
-            staged.c.uid == table.c.uid,
         )
-        .exists()
+    )
+    is_published = mine.where(
+        generations.c.uidvalidity == table.c.uidvalidity, staged.c.uid == table.c.uid
+    )
+    # The same message, held in a generation that is gone.
+    is_known = (
+        mine.join(old, (old.c.mailbox_id == table.c.mailbox_id) & (old.c.folder == table.c.folder))
+        .join(ledger, ledger.c.generation_id == old.c.generation_id)
+        .where(
+            old.c.uidvalidity == table.c.uidvalidity,
+            generations.c.uidvalidity != table.c.uidvalidity,
+            ledger.c.uid == table.c.uid,
+            ledger.c.relink_digest == staged.c.relink_digest,
+        )
     )
     connection.execute(
         update(table)
-        .where(table.c.state == "held", is_published)
+        .where(table.c.state == "held", is_published.exists() | is_known.exists())
         .values(state="replayed", updated_at=now)
     )
 
@@ -106,8 +123,12 @@ def _folder_of(connection: Connection, generation_id: int) -> tuple[str, int]:
     return row.folder, row.uidvalidity
 
 
-def _upsert(connection: Connection, values: dict[str, Any], now: dt.datetime) -> None:
+def _upsert(
+    connection: Connection, values: dict[str, Any], relink_digest: str, now: dt.datetime
+) -> None:
     table = sync_quarantine
+    if _take_over(connection, values, relink_digest, now) == "discarded":
+        return  # a person has judged it already
     values |= {"parser_version": PARSER_VERSION, "rules_version": CHECKS_VERSION}
     changed = {k: v for k, v in values.items() if k not in _LOCATION}
     if values["raw"] is None:  # bytes that are kept already stay
@@ -121,3 +142,52 @@ def _upsert(connection: Connection, values: dict[str, Any], now: dt.datetime) ->
             set_=changed | {"state": "held", "attempts": table.c.attempts + 1, "updated_at": now},
         )
     )
+
+
+def _take_over(
+    connection: Connection, values: dict[str, Any], relink_digest: str, now: dt.datetime
+) -> str | None:
+    """Bring along what is held of the same message under another uidvalidity of its folder.
+
+    Numbered anew, a message stays one entry with one number, so that people are asked once, and
+    what they said still holds.
+
+    Returns:
+        The state of the entry that is now at the message's place; None where there is none.
+    """
+    table, ledger, generations = sync_quarantine, sync_ledger, sync_generations
+    here = [table.c[name] == values[name] for name in _LOCATION]
+    state = connection.execute(select(table.c.state).where(*here)).scalar()
+    if state is not None:
+        return str(state)
+    folder = [table.c[name] == values[name] for name in ("mailbox_id", "folder")]
+    found = connection.execute(
+        select(table.c.quarantine_id, table.c.state)
+        .join(
+            generations,
+            (generations.c.mailbox_id == table.c.mailbox_id)
+            & (generations.c.folder == table.c.folder)
+            & (generations.c.uidvalidity == table.c.uidvalidity),
+        )
+        .join(
+            ledger,
+            (ledger.c.generation_id == generations.c.generation_id) & (ledger.c.uid == table.c.uid),
+        )
+        .where(
+            *folder,
+            table.c.uidvalidity != values["uidvalidity"],
+            table.c.state.in_(("held", "discarded")),
+            ledger.c.relink_digest == relink_digest,
+        )
+        .order_by(table.c.quarantine_id)
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    place = {name: values[name] for name in ("uidvalidity", "uid")}
+    connection.execute(
+        update(table)
+        .where(table.c.quarantine_id == found.quarantine_id)
+        .values(**place, batch_id=values["batch_id"], updated_at=now)
+    )
+    return str(found.state)
