@@ -53,15 +53,16 @@ class Results:
     data: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, messages: int, is_fresh: bool) -> "Results":
+    def open(cls, messages: int, is_fresh: bool, folder: Path | None = None) -> "Results":
         """Carry on with today's file of this revision and size, else begin a new one."""
-        folder = find_folder(messages)
+        is_asked_for = folder is not None
+        folder = folder or find_folder(messages)
         folder.mkdir(parents=True, exist_ok=True)
         revision, today = read_revision(), dt.datetime.now(dt.UTC).date().isoformat()
         path = folder / f"{today}-{messages}.json"
         if path.exists() and not is_fresh:
             data = json.loads(path.read_text())
-            if data["revision"] == revision:
+            if is_asked_for or data["revision"] == revision:
                 return cls(path, data)
         head = {"date": today, "revision": revision, "machine": describe_machine()}
         return cls(path, {**head, "messages": messages, "cases": {}})
