@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -161,6 +162,14 @@ class ComposeStack:
             )
             for name, process in self.processes.items()
         }
+
+    def lose(self, machine: str) -> None:
+        """Kill everything that runs on a machine, as when its power fails."""
+        process = self.processes.pop(machine)
+        for pid in [pid for pid in _pids() if _session(pid) == process.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
 
     def stop(self) -> None:
         """Ask all at once, then wait for each."""
