@@ -207,11 +207,13 @@ def show_usage(
 ) -> None:
     """What docs/production.md cites; seen with pytest -s."""
     head = f"{'':24}{'memory MB':>12}{'CPU s: start':>14}{'first runs':>12}{'no news':>12}"
-    rows = [
-        f"{name:24}{now.memory_mb:12.0f}{start[name].cpu_s:14.1f}{now.cpu_s - start[name].cpu_s:12.1f}"
-        + (f"{both[name].cpu_s - now.cpu_s:12.1f}" if name in both else f"{'killed':>12}")
-        for name, now in first.items()
-    ]
+    rows = []
+    for name, now in first.items():
+        begun = start[name].cpu_s
+        last = f"{both[name].cpu_s - now.cpu_s:.1f}" if name in both else "killed"
+        rows.append(
+            f"{name:24}{now.memory_mb:12.0f}{begun:14.1f}{now.cpu_s - begun:12.1f}{last:>12}"
+        )
     print("\n".join(["", head, *rows]))  # noqa: T201
 
 
