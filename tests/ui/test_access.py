@@ -125,6 +125,7 @@ def of_team(mailbox_id: str, team: str) -> Mailbox:
 
 
 @pytest.mark.row("R218")
+@pytest.mark.row("R184")
 def test_team_sees_its_own_mailboxes_only(pages: AirflowPages) -> None:
     with pages.services() as services:
         for mailbox in (of_team("teamsales", "Sales"), of_team("teamsupport", "Support")):

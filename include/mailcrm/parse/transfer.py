@@ -5,6 +5,7 @@ import re
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _UU_BEGIN = re.compile(rb"(?:\A|\n)begin [0-7]{3,4} [^\n]{1,200}\n")
+_LINE = re.compile(rb"[^\n]*+\n?")
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary", "none", "7-bit", "8-bit", "unencoded"))
 _UUENCODE = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 
@@ -87,18 +88,20 @@ def _decode_uu(data: bytes) -> tuple[bytes, str | None]:
     begin = _UU_BEGIN.search(data)
     if begin is None:
         return data, "encoding_damaged"
-    out: list[bytes] = []
+    out = bytearray()
     defect = None
-    for line in data[begin.end() :].split(b"\n"):
-        line = line.rstrip(b"\r")
+    for found in _LINE.finditer(data, begin.end()):
+        line = found[0].rstrip(b"\r\n")
         if line == b"end":
             break
         try:
-            out.append(binascii.a2b_uu(line))
+            out += binascii.a2b_uu(line)
         except binascii.Error:
             count = ((line[0] - 32) & 63) * 4 // 3 + 5 if line else 0
             try:
-                out.append(binascii.a2b_uu(line[:count]))
+                out += binascii.a2b_uu(line[:count])
             except binascii.Error:
                 defect = "encoding_damaged"
-    return b"".join(out), defect
+        if len(out) > len(data):  # a line of one sign stands for 45 bytes; none is that empty
+            return bytes(out), "encoding_damaged"
+    return bytes(out), defect

@@ -200,3 +200,11 @@ def test_contact_has_keys_of_every_kind_and_none_too_long() -> None:
 
 def test_contact_without_anything_has_no_keys() -> None:
     assert plan_contact_keys(Contact("x", "", "", "gmail.com")) == frozenset()
+
+
+@pytest.mark.row("R165")
+@pytest.mark.parametrize("mark", ["\u202e", "\u200b", "\u2066", "\ufeff", "\u00ad", "\x00"])
+def test_invisible_marks_are_no_part_of_a_names_keys(mark: str) -> None:
+    for text in (f"Ada{mark} Byron", f"{mark}Ada Byron", f"Ada Byron{mark}"):
+        assert name_keys(text).full == "ada byron"
+    assert name_keys("\u0430da Byron").full != "ada byron"  # a Cyrillic letter is another

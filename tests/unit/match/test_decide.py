@@ -142,6 +142,7 @@ def test_name_in_a_conversation_without_the_company_goes_to_review() -> None:
     assert "conversation" in names(decision)
 
 
+@pytest.mark.row("R180")
 def test_lookalike_domain_is_named_and_never_matches() -> None:
     decision = decide("ada@acrne.example", "Ada Byron", auth_result="pass")
     assert decision.outcome is not Outcome.MATCHED
@@ -348,6 +349,7 @@ def test_failing_sender_is_never_matched(one: MessageContext) -> None:
         assert (decision.contact_id is None) is (decision.outcome is not Outcome.MATCHED)
 
 
+@pytest.mark.row("R171")
 @pytest.mark.row("R177")
 @pytest.mark.parametrize(
     "defect", ["multiple_from", "duplicate_from", "malformed_from", "from_missing"]

@@ -39,6 +39,7 @@ def test_addresses_wellformed_or_old_are_read(value: str, expected: list[tuple[s
     assert not found.malformed
 
 
+@pytest.mark.row("R177")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -74,6 +75,7 @@ def test_addresses_fifty_thousand_first_are_kept_and_rest_counted(entry: str) ->
     assert found.total == 50_000
 
 
+@pytest.mark.row("R180")
 def test_address_spoofed_in_display_name_is_not_taken() -> None:
     found = parse_addresses('"boss@acme.example" <eve@evil.example>')
     assert found.entries == (("boss@acme.example", "eve@evil.example"),)

@@ -49,6 +49,7 @@ def test_attachment_size_of_base64_is_right_without_decoding(size: int) -> None:
     assert parsed.attachments[0].part == "1"
 
 
+@pytest.mark.row("R168")
 @pytest.mark.parametrize(
     "name",
     ["../../etc/passwd", "nul\x00.txt", "a" * 10_000, "CON", "line\tbreak", "=?utf-8?q?=C3=A9?="],
@@ -71,6 +72,7 @@ def test_embedded_message_gives_its_text_where_there_is_no_other() -> None:
     assert parsed.attachments[0].content_type == "message/rfc822"
 
 
+@pytest.mark.row("R167")
 @pytest.mark.parametrize(
     ("header", "body", "defect"),
     [

@@ -30,6 +30,7 @@ def test_date_of_known_form_is_aware_utc(value: str, expected: tuple[int, ...]) 
     assert parse_date(value) == dt.datetime(*expected, tzinfo=dt.UTC)  # type: ignore[misc]
 
 
+@pytest.mark.row("R166")
 @pytest.mark.parametrize(
     "value",
     [
@@ -44,6 +45,7 @@ def test_date_that_names_no_moment_is_none(value: str) -> None:
     assert parse_date(value) is None
 
 
+@pytest.mark.row("R166")
 def test_date_missing_falls_back_in_order_and_says_so() -> None:
     now = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
     received = b"Received: by x; Mon, 16 Nov 2026 10:00:00 +0000\n"

@@ -1,6 +1,8 @@
 """Hostile messages: nothing raises, caps hold, every string can be stored."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
@@ -50,6 +52,7 @@ def nested(depth: int) -> bytes:
     return head + b"".join(levels) + b"--b%d\r\n\r\nhello\r\n" % (depth - 1)
 
 
+@pytest.mark.row("R155")
 @pytest.mark.parametrize("depth", [DEPTH_CAP + 1, 900, 3_000])
 def test_depth_bomb_is_kept_with_headers_and_flag(depth: int) -> None:
     parsed = parse_message(nested(depth), ARRIVED)
@@ -64,6 +67,7 @@ def test_depth_within_cap_is_read() -> None:
     assert parse_message(nested(DEPTH_CAP), ARRIVED).body_text == "hello"
 
 
+@pytest.mark.row("R156")
 def test_hundred_thousand_parts_first_are_kept() -> None:
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     raw += b"--b\r\nContent-Type: image/png\r\n\r\nx\r\n" * 100_000
@@ -73,6 +77,7 @@ def test_hundred_thousand_parts_first_are_kept() -> None:
     assert parsed.partial
 
 
+@pytest.mark.row("R157")
 def test_recipient_flood_is_capped_and_counted() -> None:
     raw = HEAD + b"To: " + b", ".join(b"u%d@b.example" % n for n in range(50_000)) + b"\r\n\r\n"
     parsed = parse_message(raw, ARRIVED)
@@ -81,6 +86,7 @@ def test_recipient_flood_is_capped_and_counted() -> None:
     assert "addresses_capped" in parsed.defects
 
 
+@pytest.mark.row("R158")
 def test_encoded_word_bomb_is_capped() -> None:
     raw = b"Subject: " + b"=?utf-8?q?=C3=A9?= " * 20_000 + b"\r\n\r\n"
     parsed = parse_message(raw, ARRIVED)
@@ -89,6 +95,7 @@ def test_encoded_word_bomb_is_capped() -> None:
     assert_storable(parsed)
 
 
+@pytest.mark.row("R161")
 @pytest.mark.parametrize(
     "raw",
     [
@@ -121,6 +128,7 @@ def test_raw_beginning_only_is_partial_with_the_whole_size() -> None:
     assert "raw_capped" in parsed.defects
 
 
+@pytest.mark.row("R167")
 def test_every_sample_cut_anywhere_is_parsed() -> None:
     for path in MESSAGES.glob("*.eml"):
         raw = path.read_bytes()
@@ -140,6 +148,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.row("R164")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(HEADER_TEXT, st.lists(PIECES, max_size=12)), max_size=8), st.binary())
 def test_message_of_odd_pieces_is_parsed_and_storable(
@@ -149,6 +158,7 @@ def test_message_of_odd_pieces_is_parsed_and_storable(
     assert_storable(parse_message(head + b"\r\n" + body, ARRIVED))
 
 
+@pytest.mark.row("R163")
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_message_of_any_bytes_is_parsed_and_storable(raw: bytes) -> None:
@@ -165,6 +175,7 @@ def compiled_patterns() -> list[tuple[str, "re.Pattern[str] | re.Pattern[bytes]"
     return found
 
 
+@pytest.mark.row("R172")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("name", "pattern"), compiled_patterns())
 def test_pattern_on_long_repeating_text_ends(
@@ -191,3 +202,39 @@ def test_pattern_on_long_repeating_text_ends(
         subject = text.encode() if isinstance(pattern.pattern, bytes) else text
         pattern.search(subject)  # type: ignore[arg-type]
         pattern.match(subject)  # type: ignore[arg-type]
+
+
+@pytest.mark.row("R168", "R169")
+def test_attachments_are_neither_opened_nor_unpacked() -> None:
+    script = """
+import io, sys, zipfile
+from mailcrm.parse import parse_message
+data = io.BytesIO()
+with zipfile.ZipFile(data, "w") as archive:
+    archive.writestr("../../etc/passwd", "x" * 1000)
+parts = b"".join(
+    b"--b\\r\\nContent-Type: %s; name=\\"../../etc/passwd\\"\\r\\n\\r\\n%s\\r\\n"
+    % (kind, data.getvalue())
+    for kind in (b"application/zip", b"application/gzip", b"application/pdf", b"text/xml")
+)
+raw = b"From: a@b.example\\r\\nContent-Type: multipart/mixed; boundary=b\\r\\n\\r\\n" + parts
+parse_message(raw, None)
+def refuse(event, arguments):
+    if event == "open" or event.startswith(("os.", "shutil.", "socket.", "subprocess.")):
+        raise RuntimeError(event)
+    unpackers = ("zipfile", "tarfile", "xml", "gzip")
+    if event == "import" and arguments[0].partition(".")[0] in unpackers:
+        raise RuntimeError(arguments[0])
+sys.addaudithook(refuse)
+found = parse_message(raw, None)
+assert "parser_failed" not in found.defects, found.defects
+assert len(found.attachments) == 4
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

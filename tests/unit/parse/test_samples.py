@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import pytest
+
 from mailcrm.parse import parse_message
 from unit.parse.samples import parse_sample, parse_text
 
@@ -53,6 +55,7 @@ def test_html_with_files_text_and_part_numbers_are_right() -> None:
     ]
 
 
+@pytest.mark.row("R170")
 def test_forwarded_message_inner_sender_is_not_the_sender() -> None:
     parsed = parse_sample("html_with_quote_and_files")
     assert [p.address for p in parsed.participants if p.role == "from"] == [
@@ -98,6 +101,7 @@ def test_raw_utf8_header_is_read() -> None:
     assert parsed.body_text == "Grüße aus München"
 
 
+@pytest.mark.row("R171")
 def test_broken_message_is_kept_with_its_defects_named() -> None:
     parsed = parse_sample("broken")
     assert parsed.message_id == "spaced@northwind.example"

@@ -35,11 +35,13 @@ def test_words_of_all_forms_are_decoded(raw: bytes, expected: str) -> None:
     assert decode_value(raw) == expected
 
 
+@pytest.mark.row("R162")
 def test_words_utf7_is_never_decoded() -> None:
     assert decode_value(b"=?utf-7?q?+ADw-script+AD4-?=") == "+ADw-script+AD4-"
     assert find_codec("utf-7") is None
 
 
+@pytest.mark.row("R162")
 @pytest.mark.parametrize(
     "charset",
     [
