@@ -65,6 +65,7 @@ bench: $(VENV)/.installed-dev  ## time a sync beside others (N=20000 REPEATS=3 C
 bench-airflow: $(VENV)/.installed-dev  ## many mailboxes: until visible, parsing, idle CPU; watched ones: memory, latency (N=1000)
 	@$(BIN)/python benchmarks/many_mailboxes.py -n $(or $(N),200)
 	@$(BIN)/python benchmarks/watchers.py --mailboxes $(or $(N),1000)
+	@$(BIN)/python benchmarks/triggerer.py --mailboxes $(or $(N),1000)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, fast tests
 	@echo "ruff format"; $(BIN)/ruff format --check --quiet $(wildcard $(SOURCES))

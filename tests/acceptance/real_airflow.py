@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy import create_engine, text
 
 from mailcrm.adapters.local_airflow import COMPONENTS, LocalAirflowProcesses
 from mailcrm.adapters.processes import find_free_port
 from mailcrm.errors import MailcrmError
-from mailcrm.services.registry import add_mailbox
+from mailcrm.services.registry import add_mailbox, pause_mailbox
 from mailcrm.services.wiring import open_services, upgrade_database
 from mailcrm.settings import Settings
 from servers.dovecot import PASSWORD, Append, DovecotServer, DovecotUser
@@ -84,6 +85,27 @@ class Crashes:
     postgres: CrashingPostgres
     proxy: FaultProxy
     users: Mapping[str, DovecotUser]
+    metadata_url: str
+
+    def triggers(self) -> list[str]:
+        """What Airflow keeps of its triggers."""
+        engine = create_engine(self.metadata_url)
+        try:
+            with engine.connect() as connection:
+                rows = connection.execute(text("SELECT classpath FROM trigger")).scalars().all()
+        finally:
+            engine.dispose()
+        return list(rows)
+
+    def pause(self, name: str) -> None:
+        """Pause a mailbox, as a person does."""
+        with open_services(self.settings) as services:
+            pause_mailbox(services, name)
+
+    def logs(self) -> str:
+        """What all components have logged."""
+        paths = self.airflow.logs.parent.rglob("*.log")
+        return "".join(path.read_text(errors="replace") for path in paths)
 
     def trigger(self, name: str) -> str:
         """Start a run by hand."""
@@ -222,7 +244,7 @@ def run_real_airflow(
             airflow.wait_ready(START_S)
             for name in users:
                 airflow.wait_for_dag(f"mailbox__{name}", START_S)
-            yield Crashes(airflow, settings, postgres, proxy, users)
+            yield Crashes(airflow, settings, postgres, proxy, users, url)
         finally:
             airflow.stop()
 

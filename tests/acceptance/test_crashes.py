@@ -20,7 +20,7 @@ from acceptance.real_airflow import (
     run_real_airflow,
     stopped,
 )
-from servers.dovecot import Append, DovecotServer
+from servers.dovecot import PASSWORD, Append, DovecotServer
 from servers.fault_proxy import DOWN, Fault
 
 pytestmark = [
@@ -86,6 +86,14 @@ def test_mail_that_arrives_starts_a_run_by_itself_and_is_in_the_crm_tables(
     crashes.wait("the mail is not there", lambda: crashes.published("watched") == wanted)
     logger.info("watched: in the CRM tables %.1f s later", time.monotonic() - began)
     crashes.wait("its run does not end", lambda: by_event() > before)
+    assert PASSWORD not in crashes.logs()
+
+
+def test_mailbox_that_is_paused_gives_its_watcher_back(crashes: Crashes) -> None:
+    watcher = "mailcrm_dags.new_mail.NewMailTrigger"
+    crashes.wait("nothing is watched", lambda: crashes.triggers() == [watcher])
+    crashes.pause("watched")
+    crashes.wait("its watcher stays", lambda: crashes.triggers() == [])
 
 
 @pytest.mark.row("R208")
