@@ -13,6 +13,7 @@ from servers.smtp_sink import SmtpSink
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_dovecot]
 
+TEMPLATE = "{{ 7+7 }}"
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 MAILBOX = """\
 id: sales
@@ -58,6 +59,15 @@ def count(database: Path, table: str) -> int:
         return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
+def xcoms(home: Home) -> list[str]:
+    """What tasks passed on in this home, as Airflow stored it."""
+    with sqlite3.connect(home.airflow_home / "airflow.db") as connection:
+        rows = connection.execute("SELECT CAST(value AS TEXT) FROM xcom").fetchall()
+    assert rows
+    return [value for (value,) in rows if value is not None]
+
+
+@pytest.mark.row("R199")
 def test_dag_run_twice_publishes_once_then_skips_everything_after_plan(
     home: Home, dovecot_user: DovecotUser, smtp_sink: SmtpSink
 ):
@@ -74,22 +84,30 @@ def test_dag_run_twice_publishes_once_then_skips_everything_after_plan(
     assert count(home.database, "crm_messages") == 12
     assert dovecot_user.flags() == before
     assert smtp_sink.messages == []
+    for value in xcoms(home):
+        json.loads(value)
+        assert len(value) < 4096
+        assert not any(word in value for word in ("firm.example", "Question", "Hello"))
     assert PASSWORD not in home.log
     assert smtp_sink.password not in home.log
 
 
+@pytest.mark.row("R196")
 def test_dag_params_widen_the_window_and_choose_folders(
     home: Home, dovecot_user: DovecotUser, smtp_sink: SmtpSink
 ):
     dovecot_user.fill("INBOX", [message(1, 2), message(2, 20)])
     dovecot_user.fill("Sent", [message(3, 2)])
-    connect(home, dovecot_user, smtp_sink, folders="INBOX, Sent")
+    dovecot_user.fill(TEMPLATE, [message(4, 2)])
+    connect(home, dovecot_user, smtp_sink, folders=f'INBOX, Sent, "{TEMPLATE}"')
     since = (NOW - dt.timedelta(days=30)).date().isoformat()
     runs = home.run_dags([("sales", {"folders": ["INBOX"]}), ("sales", {"since": since})])
     assert [run["state"] for run in runs] == ["success", "success"], home.log[-4000:]
     assert [label.split(" ")[0] for label in runs[0]["labels"]] == ["INBOX"]
-    assert [label.split(" ")[0] for label in runs[1]["labels"]] == ["INBOX", "Sent"]
-    assert count(home.database, "crm_messages") == 3
+    # The name of a folder is shown as it is: no template is made of it.
+    folders = [label.rpartition(" uid ")[0] for label in runs[1]["labels"]]
+    assert folders == ["INBOX", "Sent", TEMPLATE]
+    assert count(home.database, "crm_messages") == 4
 
 
 def test_dag_smtp_away_shows_red_and_reading_goes_on(home: Home, dovecot_user: DovecotUser):

@@ -226,6 +226,18 @@ def test_imap_response_code_alone_decides_by_command(
     assert server.connections == 1
 
 
+@pytest.mark.row("R074", "R140")
+@pytest.mark.parametrize("verb", ["LIST", "EXAMINE"])
+def test_imap_login_that_opens_no_mailbox_is_told_apart_from_a_missing_folder(verb: str) -> None:
+    """Exchange says yes to the login, and then this to every command."""
+    reply = b"{} BAD User is authenticated but not connected.\r\n"
+    found, server = _probe(IMAP, {verb: reply})
+    assert (found.state, found.stage) == (REFUSED, "folders")
+    assert "a wrong password" in (found.advice or "")
+    assert found.retry_after_s is None
+    assert sum(" LOGIN " in line for line in server.lines) == 1
+
+
 @pytest.mark.row("R142")
 @pytest.mark.parametrize("name", ["ann@acme.example", "ann", "ACME\\ann", "ann@x.y\\shared@x.y"])
 def test_user_name_travels_as_it_is_and_once(name: str) -> None:

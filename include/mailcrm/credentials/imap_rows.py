@@ -11,6 +11,7 @@ _GMAIL = "Gmail, https://support.google.com/mail/answer/7126229"
 _GMAIL_APP = "Gmail, https://support.google.com/accounts/answer/185833"
 _EXCHANGE = "Exchange, https://imapsync.lamiral.info/FAQ.d/FAQ.Office365.txt"
 _YAHOO = "Yahoo, https://help.yahoo.com/kb/SLN15241.html"
+_YAHOO_RATE = "Yahoo, https://github.com/postalsys/imapflow/issues/75"
 _ICLOUD = "iCloud, https://support.apple.com/102654"
 _ZOHO = "Zoho, https://www.zoho.com/mail/help/imap-access.html"
 _QQ = "QQ, http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=28&&no=1001256"
@@ -37,7 +38,7 @@ IMAP_ROWS: tuple[Row, ...] = (
         _K.WEB_LOGIN,
         "[ALERT] Please log in via your web browser: "
         "https://support.google.com/mail/accounts/answer/78754 (Failure)",
-        _GMAIL,
+        "Gmail, https://github.com/barbushin/php-imap/issues/87",
     ),
     Row("web login required", _K.WEB_LOGIN, "[WEBALERT https://x] Web login required.", _GMAIL),
     Row(
@@ -67,16 +68,22 @@ IMAP_ROWS: tuple[Row, ...] = (
         "too many simultaneous connections",
         _K.TOO_MANY_CONNECTIONS,
         "[ALERT] Too many simultaneous connections. (Failure)",
-        _GMAIL,
+        "Gmail, https://github.com/MailCore/mailcore2/issues/587",
     ),
     Row(
         "account exceeded command or bandwidth limits",
         _K.THROTTLED,
         "[OVERQUOTA] Account exceeded command or bandwidth limits.",
-        _GMAIL,
+        "Gmail, https://github.com/ljmerza/ha-email-sensor/issues/16; the limits: "
+        "https://support.google.com/a/answer/1071518",
         retry=RetryPlan.TOMORROW,
     ),
-    Row("system error (failure)", _K.TEMPORARY, "System Error (Failure)", _GMAIL),
+    Row(
+        "system error (failure)",
+        _K.TEMPORARY,
+        "System Error (Failure)",
+        "Gmail, https://github.com/imapsync/imapsync/issues/120",
+    ),
     Row("lookup failed", _K.TEMPORARY, "[ALERT] Lookup failed (Failure)", _GMAIL),
     Row(
         "request is throttled",
@@ -88,7 +95,10 @@ IMAP_ROWS: tuple[Row, ...] = (
         "authenticated but not connected",
         _K.NOT_CONNECTED,
         "User is authenticated but not connected.",
-        _EXCHANGE,
+        "Exchange, https://github.com/imapsync/imapsync/issues/411",
+        "Exchange let the login in and opened no mailbox: check that the login of {connection} "
+        "names this mailbox (for a shared one often user@domain/shared) and that IMAP is enabled "
+        "for it; a wrong password or a token of another account is answered in the same way.",
     ),
     Row(
         "accesstokenexpired",
@@ -96,7 +106,12 @@ IMAP_ROWS: tuple[Row, ...] = (
         "Session invalidated - AccessTokenExpired",
         _EXCHANGE,
     ),
-    Row("server unavailable", _K.TEMPORARY, "Server Unavailable. 15", _EXCHANGE),
+    Row(
+        "server unavailable",
+        _K.TEMPORARY,
+        "Server Unavailable. 15",
+        "Exchange, https://github.com/lefcha/imapfilter/issues/146",
+    ),
     Row("connection is closed", _K.TEMPORARY, "Connection is closed. 13", _EXCHANGE),
     Row(
         "basicauthblocked",
@@ -104,7 +119,12 @@ IMAP_ROWS: tuple[Row, ...] = (
         'LOGIN failed. [Error="BasicAuthBlocked" AuthResultFromPopImapEnd=0]',
         _EXCHANGE,
     ),
-    Row("authenticate failed.", _K.OAUTH_NEEDED, "AUTHENTICATE failed.", _EXCHANGE),
+    Row(
+        "authenticate failed.",
+        _K.OAUTH_NEEDED,
+        "AUTHENTICATE failed.",
+        "Exchange, https://github.com/MicrosoftDocs/office-developer-exchange-docs/issues/87",
+    ),
     Row(
         "login failed.",
         _K.CREDENTIALS,
@@ -117,9 +137,9 @@ IMAP_ROWS: tuple[Row, ...] = (
         "login rate limit",
         _K.THROTTLED,
         "[LIMIT] LOGIN Rate limit hit.",
-        _YAHOO,
+        _YAHOO_RATE,
     ),
-    Row("rate limit", _K.THROTTLED, "[LIMIT] FETCH Rate limit hit.", _YAHOO),
+    Row("rate limit", _K.THROTTLED, "[LIMIT] FETCH Rate limit hit.", _YAHOO_RATE),
     Row(
         "too many bad login attempts",
         _K.ACCOUNT_LOCKED,
@@ -128,7 +148,8 @@ IMAP_ROWS: tuple[Row, ...] = (
     ),
     Row(
         "login invalid credentials or imap is disabled",
-        _K.PROTOCOL_DISABLED,
+        # It may be the password as well: not to be tried again.
+        _K.APP_PASSWORD,
         "[AUTHENTICATIONFAILED] LOGIN invalid credentials or IMAP is disabled sc=cYXlpv732Cg1",
         _YANDEX,
         "Allow mail programs (IMAP) in the Yandex settings, create an app password, and store it "
@@ -175,7 +196,7 @@ IMAP_ROWS: tuple[Row, ...] = (
     ),
     Row(
         "account is abnormal",
-        _K.PROTOCOL_DISABLED,
+        _K.APP_PASSWORD,
         "Login fail. Account is abnormal, service is not open, password is incorrect, login "
         "frequency limited, or system is busy.",
         _QQ,

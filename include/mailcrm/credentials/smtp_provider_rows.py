@@ -249,7 +249,8 @@ SMTP_PROVIDER_ROWS: tuple[Row, ...] = (
     ),
     Row(
         "account is abnormal",
-        _K.PROTOCOL_DISABLED,
+        # It may be the password as well: not to be tried again.
+        _K.APP_PASSWORD,
         "535 Login fail. Account is abnormal, service is not open, password is incorrect, login "
         "frequency limited, or system is busy.",
         _QQ,
