@@ -142,3 +142,17 @@ def test_health_since_moves_only_when_the_state_changes(registry: RegistryTables
     registry.write_health("sales", result(VerifyState.OK, "folders"), moments[3])
     assert registry.read_health("sales")["imap"]["since"] == moments[3]
     assert registry.list_entries()[0].health["imap"]["state"] == "ok"
+
+
+@pytest.mark.row("R198")
+@pytest.mark.parametrize(
+    "name", ["' OR '1'='1", "sales' --", "sales; DROP TABLE mailboxes", "%", "_"]
+)
+def test_registry_asked_for_sql_finds_nothing(registry: RegistryTables, name: str) -> None:
+    registry.write_mailbox(SALES, NOW)
+    with pytest.raises(UnknownMailboxError):
+        registry.read_mailbox(name)
+    with pytest.raises(UnknownMailboxError):
+        registry.set_state(name, "removed", LATER)
+    assert registry.read_health(name) == {}
+    assert [entry.mailbox_id for entry in registry.list_entries()] == ["sales"]
