@@ -98,6 +98,7 @@ def test_dag_params_widen_the_window_and_choose_folders(
 ):
     dovecot_user.fill("INBOX", [message(1, 2), message(2, 20)])
     dovecot_user.fill("Sent", [message(3, 2)])
+    dovecot_user.create_folder(TEMPLATE)
     dovecot_user.fill(TEMPLATE, [message(4, 2)])
     connect(home, dovecot_user, smtp_sink, folders=f'INBOX, Sent, "{TEMPLATE}"')
     since = (NOW - dt.timedelta(days=30)).date().isoformat()

@@ -14,12 +14,22 @@ from sqlalchemy import create_engine, inspect, text
 from mailcrm.adapters.crm_database.migrate import upgrade
 from mailcrm.adapters.imap import open_imap
 from mailcrm.errors import SettingsError, UnsafeConnectionError
-from mailcrm.records import Credential, Direction, Encryption, Endpoint, TokenRefresh, VerifyState
+from mailcrm.records import (
+    Credential,
+    Direction,
+    Encryption,
+    Endpoint,
+    Origin,
+    TlsPolicy,
+    TokenRefresh,
+    VerifyState,
+)
 from mailcrm.services.registry import connect_mailbox, find_twins
 from mailcrm.services.try_settings import TrialStep, stages_of, try_settings
 from mailcrm.services.wiring import Services, open_services, upgrade_database
 from mailcrm.settings import Settings
 from servers.mailboxes import make_mailbox
+from servers.ports import free_port
 from servers.scripted import run_scripted
 from servers.scripted_imap import run_scripted_imap
 from servers.smtp_sink import SmtpSink
@@ -186,6 +196,29 @@ def test_connect_mailbox_from_a_form_stays_guarded_in_every_later_run(tmp_path: 
             connect_mailbox(services, draft, "ann")
         assert connect_mailbox(services, draft, "ann", replace=True)[1] == "unchanged"
     assert caught.value.fields["symptom"] == "host_not_allowed"
+
+
+def test_operators_mailbox_edited_on_a_page_keeps_its_servers_or_is_guarded(
+    tmp_path: Path,
+) -> None:
+    with run_scripted_imap() as imap, _services(tmp_path) as services:
+        trust = TlsPolicy(ca_file="/etc/acme-ca.pem")
+        mailbox = make_mailbox(imap_port=imap.port, smtp_port=465, tls=trust)
+        services.registry.write_mailbox(mailbox, services.clock.now())
+        draft = _draft(imap.port, folders=["INBOX"], ownership="personal", display_name="New name")
+        only = [Direction.IMAP]
+        same = try_settings(services, draft, {Direction.IMAP: WRONG}, only)
+        assert same[Direction.IMAP].state is VerifyState.OK
+        connect_mailbox(services, draft, "ann", replace=True)
+        stored = services.registry.read_mailbox("sales")
+        assert (stored.display_name, stored.origin) == ("New name", Origin.OPERATOR)
+        assert stored.tls == trust
+
+        moved = _draft(free_port(), folders=["INBOX"], ownership="personal")
+        found = try_settings(services, moved, {Direction.IMAP: WRONG}, only)
+        assert "may not be connected to" in (found[Direction.IMAP].advice or "")
+        connect_mailbox(services, moved, "ann", replace=True)
+        assert services.registry.read_mailbox("sales").origin is Origin.WEB
 
 
 def test_find_twins_other_mailbox_of_the_same_address_is_named(tmp_path: Path) -> None:

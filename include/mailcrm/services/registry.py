@@ -6,11 +6,11 @@ backups; a copy that cannot be written harms no change.
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Mailbox, MailboxState, Origin
+from mailcrm.records import Direction, Mailbox, MailboxState, Origin
 from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.checklist import keep_answers
 from mailcrm.services.wiring import Services
@@ -68,8 +68,20 @@ def connect_mailbox(
     return _store(services, mailbox, connected_by)
 
 
-def parse_web_draft(services: Services, draft: Mapping[str, object]) -> Mailbox:
+def parse_web_draft(
+    services: Services,
+    draft: Mapping[str, object],
+    directions: Iterable[Direction] = tuple(Direction),
+) -> Mailbox:
     """The mailbox that a web form describes, its servers guarded.
+
+    Where an operator connected it before and its servers stay as they are, they stay the
+    operator's, with their CA file.
+
+    Args:
+        services: Registry and files are used.
+        draft: The form of a registry file.
+        directions: Those whose servers are looked at.
 
     Raises:
         SettingsError: a field is wrong, or is an operator's to set.
@@ -77,7 +89,15 @@ def parse_web_draft(services: Services, draft: Mapping[str, object]) -> Mailbox:
     tls = draft.get("tls")
     if isinstance(tls, Mapping) and tls.get("ca_file"):
         raise SettingsError(where="tls.ca_file", problem="is a file of this machine: an operator's")
-    return services.files.parse_mailbox({**draft, "origin": Origin.WEB.value}, "the form")
+    mailbox = services.files.parse_mailbox({**draft, "origin": Origin.WEB.value}, "the form")
+    entries = services.registry.list_entries()
+    stored = next((e.mailbox for e in entries if e.mailbox_id == mailbox.id), None)
+    if stored is None or stored.origin is Origin.WEB:
+        return mailbox
+    if any(stored.endpoint(one) != mailbox.endpoint(one) for one in directions):
+        return mailbox
+    trust = dataclasses.replace(mailbox.tls, ca_file=stored.tls.ca_file)
+    return dataclasses.replace(mailbox, origin=stored.origin, tls=trust)
 
 
 def find_twins(services: Services, mailbox_id: str, address: str) -> list[str]:

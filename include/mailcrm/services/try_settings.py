@@ -84,9 +84,9 @@ def _parse(
     entry["ownership"] = "personal"
     for direction in set(Direction) - set(asked):
         entry.setdefault(direction.value, _NOWHERE)
-    return (
-        parse_web_draft(services, entry) if web else services.files.parse_mailbox(entry, "settings")
-    )
+    if web:
+        return parse_web_draft(services, entry, asked)
+    return services.files.parse_mailbox(entry, "settings")
 
 
 def _try_one(
