@@ -7,6 +7,7 @@ from typing import Any
 from airflow.providers.standard.decorators.python import _PythonDecoratedOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.bases.decorator import task_decorator_factory
+from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from mailcrm.errors import ThrottledError
 from mailcrm_dags.links import CertificateLink, MailboxLink, RunLink
@@ -31,6 +32,8 @@ class PatientOperator(_PythonDecoratedOperator):
         self, context: Any, event: Mapping[str, Any] | None = None, pauses: int = 0
     ) -> Any:
         """Call the function, after `pauses` pauses already; a pause counts as no retry."""
+        # Resumed, Airflow calls this method and not `execute`, which would then be warned of.
+        token = ExecutorSafeguard.tracker.set(self)
         try:
             return super().execute(context)
         except ThrottledError as error:
@@ -38,6 +41,8 @@ class PatientOperator(_PythonDecoratedOperator):
                 raise
             wait = min(dt.timedelta(seconds=error.fields["retry_after_s"]), LONGEST_WAIT)
             self.log.warning("mailcrm.paused wait_s=%d pauses=%d", wait.total_seconds(), pauses + 1)
+        finally:
+            ExecutorSafeguard.tracker.reset(token)
         self.defer(
             trigger=TimeDeltaTrigger(wait),
             method_name="execute_again",
