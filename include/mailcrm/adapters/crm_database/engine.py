@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     Table,
     Text,
     any_,
@@ -199,13 +201,16 @@ def insert_into(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def any_of(connection: Connection, column: ColumnElement[str], values: Collection[str]) -> Any:
-    """The condition that a text column has one of many values, bound as one parameter.
+def any_of(
+    connection: Connection, column: ColumnElement[Any], values: Collection[str] | Collection[int]
+) -> Any:
+    """The condition that a text or integer column has one of many values, bound as one parameter.
 
     A hundred thousand placeholders take longer to write and to parse than the rows to find.
     """
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(values), ARRAY(Text())))
+        kind = BigInteger() if isinstance(column.type, Integer) else Text()
+        return column == any_(literal(list(values), ARRAY(kind)))
     listed = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(listed.c.value))
 
