@@ -76,6 +76,7 @@ def test_watch_idle_that_is_refused_is_replaced_by_asking(tmp_path: Path) -> Non
     assert server.verbs().count("LOGIN") == 1
 
 
+@pytest.mark.row("R056", "R059")
 @pytest.mark.parametrize(
     "said",
     [
@@ -107,6 +108,7 @@ def test_watch_starttls_stripped_gets_no_login_and_is_asked_rarely(tmp_path: Pat
     assert server.connections <= 24 * 60 / 12
 
 
+@pytest.mark.row("R143")
 def test_watch_greeting_that_asks_for_patience_gets_it(tmp_path: Path) -> None:
     greeting = b"* BYE [UNAVAILABLE] too many connections, try again later\r\n"
     server = play(tmp_path, one_day, greeting=greeting)
@@ -119,6 +121,7 @@ def test_watch_server_that_never_answers_a_command_is_left(tmp_path: Path) -> No
     assert server.verbs().count("EXAMINE") >= 4
 
 
+@pytest.mark.row("R201")
 def test_watch_password_echoed_by_a_server_is_logged_nowhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

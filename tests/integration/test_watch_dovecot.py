@@ -14,6 +14,7 @@ from mailcrm.records import Credential, Encryption, Mailbox, TlsPolicy
 from mailcrm.records.watch import NewMail
 from servers.dovecot import PASSWORD, Append, DovecotUser
 from servers.dovecot_restart import run_stoppable_dovecot
+from servers.fault_proxy import DOWN, Fault, run_fault_proxy
 from servers.mailboxes import make_mailbox
 
 pytestmark = pytest.mark.needs_dovecot
@@ -194,6 +195,7 @@ def count_logins(user: DovecotUser) -> int:
     return sum(any(mark in line for mark in marks) for line in lines)
 
 
+@pytest.mark.row("R136")
 def test_watch_refused_login_is_tried_once_in_three_days_until_it_changes(
     tmp_path: Path, dovecot_user: DovecotUser
 ) -> None:
@@ -225,6 +227,46 @@ def test_watch_login_that_a_run_saw_refused_is_not_tried(
         assert count_logins(dovecot_user) == 0
 
     play(tmp_path, dovecot_user, act)
+
+
+@pytest.mark.row("R204")
+def test_watch_no_login_while_the_secret_store_is_down(
+    tmp_path: Path, dovecot_user: DovecotUser
+) -> None:
+    async def act(world: WatchWorld) -> None:
+        stored, world.credentials.credential = world.credentials.credential, None
+        clock = FastClock(float("inf"))
+        async with world.watching(clock):
+            await until(lambda: world.credentials.reads > 20)
+            assert count_logins(dovecot_user) == 0
+            world.credentials.credential = stored
+            assert await world.next_event() == INBOX
+
+    play(tmp_path, dovecot_user, act)
+
+
+@pytest.mark.row("R120")
+def test_watch_connection_that_leads_nowhere_is_noticed_when_idle_is_renewed(
+    tmp_path: Path, dovecot_user: DovecotUser
+) -> None:
+    with run_fault_proxy(dovecot_user.server.imap_port) as proxy:
+
+        async def act(world: WatchWorld) -> None:
+            async with world.watching(FastClock(float("inf"))):
+                await world.next_event()
+                proxy.arm(Fault(DOWN, at=0, kind="hole"))
+                await deliver(dovecot_user)
+                assert await world.next_event() == INBOX
+                assert proxy.connections >= 2
+
+        play(
+            tmp_path,
+            dovecot_user,
+            act,
+            make_mailbox(imap_port=proxy.port),
+            watch_renew_s=0.5,
+            command_timeout_s=0.5,
+        )
 
 
 def test_watch_paused_mailbox_gives_its_connection_back_and_resumes(
