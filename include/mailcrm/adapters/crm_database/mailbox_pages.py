@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select
+from sqlalchemy import Connection, Engine, and_, case, func, or_, select
 
 from mailcrm.adapters.crm_database.engine import reading, retried
 from mailcrm.adapters.crm_database.schema import (
@@ -221,11 +221,12 @@ def _verdicts(connection: Connection, mailbox_id: str) -> tuple[int, int]:
     latest = select(func.max(reviews.c.review_id)).group_by(
         reviews.c.message_key, reviews.c.role, reviews.c.position
     )
-    same = reviews.c.contact_id == reviews.c.decided_contact_id
-    rows = connection.execute(
-        select(and_(same, reviews.c.verdict != "rejected"), func.count())
-        .where(reviews.c.decided_outcome == "matched", mine, reviews.c.review_id.in_(latest))
-        .group_by(and_(same, reviews.c.verdict != "rejected"))
+    is_upheld = and_(
+        reviews.c.contact_id == reviews.c.decided_contact_id, reviews.c.verdict != "rejected"
     )
-    counts = {bool(upheld): number for upheld, number in rows}
-    return counts.get(True, 0), counts.get(False, 0)
+    row = connection.execute(
+        select(func.count(case((is_upheld, 1))), func.count()).where(
+            reviews.c.decided_outcome == "matched", mine, reviews.c.review_id.in_(latest)
+        )
+    ).one()
+    return row[0], row[1] - row[0]
