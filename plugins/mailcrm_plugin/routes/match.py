@@ -6,11 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import HTMLResponse, Response
 
-from mailcrm.services.audit import count_unmatched
-from mailcrm.services.match_quality import MatchQuality, draw_chart, measure_quality
+from mailcrm.services.match_quality import (
+    UNKNOWN_DAYS,
+    MatchQuality,
+    draw_chart,
+    measure_quality,
+    rate_rules,
+)
 from mailcrm.services.rematch import run_rematch
 from mailcrm_plugin.access import Analyst, Role
-from mailcrm_plugin.rendering import page
+from mailcrm_plugin.rendering import page, part
 from mailcrm_plugin.routes.reviews import judged_mailboxes
 from mailcrm_plugin.state import review_services, services
 from mailcrm_plugin.trail import written_down
@@ -19,8 +24,6 @@ __all__ = ["router"]
 
 router = APIRouter()
 KEPT_S = 300.0
-UNMATCHED_DAYS = 90
-UNMATCHED_ROWS = 25
 SHOWN_LINKS = 100
 _OUTCOMES = (
     ("matched", "ok"),
@@ -35,21 +38,34 @@ _kept: dict[tuple[str, ...], tuple[float, MatchQuality]] = {}
 
 @router.get("/match")
 def show_quality(request: Request, person: Analyst, mailbox: str | None = None) -> HTMLResponse:
-    """Everything at a glance, of one mailbox or of all that the person may judge."""
-    mailbox_ids = judged_mailboxes(person, mailbox)
-    quality = _measure(mailbox_ids)
-    totals = quality.totals()
+    """Precision by people's verdicts; the counts follow, as they take longer on much mail."""
+    judged_mailboxes(person, mailbox)
+    rules, reviews = rate_rules(review_services())
     return page(
         request,
         person,
         "match.html",
         mailbox=mailbox or "",
         mailboxes=judged_mailboxes(person, None),
+        rules=rules,
+        reviews=reviews,
+        may_rematch=bool(mailbox) and person.sees(str(mailbox), Role.OPERATOR),
+    )
+
+
+@router.get("/match/counts")
+def show_counts(request: Request, person: Analyst, mailbox: str | None = None) -> HTMLResponse:
+    """Rates, charts and unknown senders of one mailbox, or of all that the person may judge."""
+    quality = _measure(judged_mailboxes(person, mailbox))
+    totals = quality.totals()
+    return part(
+        request,
+        person,
+        "match_counts.html",
+        mailbox=mailbox or "",
         quality=quality,
         parts=[(name, totals.get(name, 0), tone) for name, tone in _OUTCOMES],
-        senders=count_unmatched(review_services(), mailbox_ids, UNMATCHED_DAYS, UNMATCHED_ROWS),
-        days=UNMATCHED_DAYS,
-        may_rematch=bool(mailbox) and person.sees(str(mailbox), Role.OPERATOR),
+        days=UNKNOWN_DAYS,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select, tuple_
 
 from mailcrm.adapters.crm_database.engine import reading, retried
-from mailcrm.adapters.crm_database.reviews import batches_of, open_cases, read_case, review_of
+from mailcrm.adapters.crm_database.review_rows import batches_of, open_cases, read_case, review_of
 from mailcrm.adapters.crm_database.schema import (
     crm_contact_addresses,
     crm_contacts,

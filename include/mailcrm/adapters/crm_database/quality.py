@@ -1,13 +1,14 @@
 """`ports.QualityTables` on a database."""
 
 import json
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, cast, func, select
 
 from mailcrm.adapters.crm_database.engine import reading, retried
-from mailcrm.adapters.crm_database.reviews import batches_of
+from mailcrm.adapters.crm_database.review_rows import batches_of
 from mailcrm.adapters.crm_database.schema import crm_messages, match_decisions
 from mailcrm.publish import REVIEW
 from mailcrm.records.quality import Count, MatchCounts
@@ -17,6 +18,7 @@ __all__ = ["QualityCounts"]
 
 _STEPS = 20
 _EXAMPLES = 200
+_SCORED = ("matched", "possible", "ambiguous")
 
 
 class QualityCounts:
@@ -29,19 +31,19 @@ class QualityCounts:
     @retried
     def count_decisions(self, mailbox_ids: Collection[str] | None = None) -> MatchCounts:
         """See `ports.QualityTables`."""
-        decisions = match_decisions.c
+        decisions, messages = match_decisions.c, crm_messages.c
         step = func.floor(cast(decisions.score, Float) * _STEPS + 0.001)
         with reading(self._engine) as connection:
-            days = _count(connection, _day(connection), mailbox_ids, with_messages=True)
-            rules = _count(connection, decisions.rule, mailbox_ids)
-            scored = (decisions.rule != REVIEW) & decisions.outcome.in_(
-                ("matched", "possible", "ambiguous")
+            day = _day(connection)
+            statement = (
+                select(day, decisions.rule, step, decisions.outcome, func.count())
+                .join(crm_messages, messages.message_key == decisions.message_key)
+                .group_by(day, decisions.rule, step, decisions.outcome)
             )
-            steps = _count(connection, step, mailbox_ids, scored)
-        by_score = tuple(
-            Count(f"{float(one.group) / _STEPS:.2f}", one.outcome, one.count) for one in steps
-        )
-        return MatchCounts(days, rules, by_score)
+            if mailbox_ids is not None:
+                statement = statement.where(messages.batch_id.in_(batches_of(mailbox_ids)))
+            rows = connection.execute(statement).all()
+        return _counts(rows)
 
     @retried
     def find_example(self) -> Place | None:
@@ -75,23 +77,18 @@ def _day(connection: Connection) -> ColumnElement[Any]:
     return func.strftime("%Y-%m-%d", moment)
 
 
-def _count(
-    connection: Connection,
-    group: ColumnElement[Any],
-    mailbox_ids: Collection[str] | None,
-    where: ColumnElement[bool] | None = None,
-    *,
-    with_messages: bool = False,
-) -> tuple[Count, ...]:
-    decisions = match_decisions.c
-    statement = select(group.label("g"), decisions.outcome, func.count().label("n"))
-    if with_messages or mailbox_ids is not None:
-        statement = statement.join(
-            crm_messages, crm_messages.c.message_key == decisions.message_key
-        )
-    if where is not None:
-        statement = statement.where(where)
-    if mailbox_ids is not None:
-        statement = statement.where(crm_messages.c.batch_id.in_(batches_of(mailbox_ids)))
-    grouped = statement.group_by("g", decisions.outcome).order_by("g", decisions.outcome)
-    return tuple(Count(str(g), outcome, n) for g, outcome, n in connection.execute(grouped))
+def _counts(rows: Iterable[Any]) -> MatchCounts:
+    """Sums of one pass over all decisions, by each of its groups."""
+    days: Counter[tuple[str, str]] = Counter()
+    rules: Counter[tuple[str, str]] = Counter()
+    steps: Counter[tuple[float, str]] = Counter()
+    for day, rule, step, outcome, count in rows:
+        days[str(day), outcome] += count
+        rules[rule, outcome] += count
+        if rule != REVIEW and outcome in _SCORED:
+            steps[float(step) / _STEPS, outcome] += count
+    return MatchCounts(
+        by_day=tuple(Count(*key, count) for key, count in sorted(days.items())),
+        by_rule=tuple(Count(*key, count) for key, count in sorted(rules.items())),
+        by_score=tuple(Count(f"{low:.2f}", o, n) for (low, o), n in sorted(steps.items())),
+    )

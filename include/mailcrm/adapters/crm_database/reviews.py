@@ -5,34 +5,32 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Connection,
     Engine,
-    Row,
-    Select,
-    and_,
     delete,
-    exists,
     func,
     insert,
-    or_,
     select,
     tuple_,
 )
 
 from mailcrm.adapters.crm_database.engine import chunked, reading, retried, writing
+from mailcrm.adapters.crm_database.review_rows import (
+    batches_of,
+    case_of,
+    cases,
+    open_cases,
+    review_of,
+)
 from mailcrm.adapters.crm_database.schema import (
     crm_contacts,
-    crm_message_participants,
     crm_messages,
     match_decisions,
     match_reviews,
-    sync_runs,
 )
 from mailcrm.adapters.crm_database.verdicts import (
     apply_verdicts,
     lock_decisions,
     sync_links,
-    verdict_of,
 )
 from mailcrm.errors import SettingsError
 from mailcrm.publish import REVIEW
@@ -45,11 +43,9 @@ from mailcrm.records.review import (
     Verdict,
 )
 
-__all__ = ["ReviewTables", "batches_of", "open_cases", "read_case", "review_of"]
+__all__ = ["ReviewTables"]
 
 _CHUNK = 2_000
-_OPEN = ("possible", "ambiguous")
-_DECIDED = ("outcome", "contact_id", "rule", "score", "version")
 
 
 class ReviewTables:
@@ -96,8 +92,8 @@ class ReviewTables:
         with reading(self._engine) as connection:
             for chunk in chunked(sorted(places), _CHUNK):
                 keys = [(one.message_key, one.role, one.position) for one in chunk]
-                for row in connection.execute(_cases(None).where(columns.in_(keys))):
-                    case = _case(row)
+                for row in connection.execute(cases().where(columns.in_(keys))):
+                    case = case_of(row)
                     found[case.place] = case
         return [found[place] for place in sorted(found)]
 
@@ -172,94 +168,6 @@ class ReviewTables:
             return [review_of(row) for row in connection.execute(statement)]
 
 
-def batches_of(mailbox_ids: Collection[str]) -> Select[Any]:
-    """The batches of these mailboxes."""
-    return select(sync_runs.c.batch_id).where(sync_runs.c.mailbox_id.in_(mailbox_ids))
-
-
-def open_cases(
-    connection: Connection,
-    mailbox_ids: Collection[str] | None,
-    after: tuple[dt.datetime, Place] | None,
-    limit: int,
-) -> list[OpenReview]:
-    """Decisions that wait for a person, latest message first; None takes every mailbox."""
-    decisions, reviews = match_decisions.c, match_reviews.c
-    judged = exists().where(
-        reviews.message_key == decisions.message_key,
-        reviews.role == decisions.role,
-        reviews.position == decisions.position,
-    )
-    place = (decisions.message_key, decisions.role, decisions.position)
-    statement = _cases(mailbox_ids).where(decisions.outcome.in_(_OPEN), ~judged)
-    if after is not None:
-        sent_at, last = after
-        behind = tuple_(*place) > (last.message_key, last.role, last.position)
-        sent = crm_messages.c.sent_at
-        statement = statement.where(or_(sent < sent_at, and_(sent == sent_at, behind)))
-    ordered = statement.order_by(crm_messages.c.sent_at.desc(), *place).limit(limit)
-    return [_case(row) for row in connection.execute(ordered)]
-
-
-def read_case(connection: Connection, place: Place) -> OpenReview | None:
-    """The decision on one place as it is now."""
-    decisions = match_decisions.c
-    row = connection.execute(
-        _cases(None).where(
-            decisions.message_key == place.message_key,
-            decisions.role == place.role,
-            decisions.position == place.position,
-        )
-    ).one_or_none()
-    return None if row is None else _case(row)
-
-
-def _cases(mailbox_ids: Collection[str] | None) -> Select[Any]:
-    """Decisions with what a person needs to judge them."""
-    decisions, people, messages = match_decisions, crm_message_participants, crm_messages
-    mailbox = (
-        select(func.min(sync_runs.c.mailbox_id))
-        .where(sync_runs.c.batch_id == messages.c.batch_id)
-        .scalar_subquery()
-        .label("mailbox_id")
-    )
-    statement = (
-        select(
-            decisions,
-            people.c.address,
-            people.c.display_name,
-            messages.c.subject,
-            messages.c.sent_at,
-            mailbox,
-        )
-        .join(messages, messages.c.message_key == decisions.c.message_key)
-        .join(
-            people,
-            (people.c.message_key == decisions.c.message_key)
-            & (people.c.role == decisions.c.role)
-            & (people.c.position == decisions.c.position),
-        )
-    )
-    if mailbox_ids is None:
-        return statement
-    return statement.where(messages.c.batch_id.in_(batches_of(mailbox_ids)))
-
-
-def _case(row: Row[Any]) -> OpenReview:
-    candidates = tuple(row.candidates)
-    first = row.contact_id or (candidates[0]["contact_id"] if candidates else None)
-    return OpenReview(
-        place=Place(row.message_key, row.role, row.position),
-        mailbox_id=row.mailbox_id or "",
-        address=row.address,
-        display_name=row.display_name,
-        subject=row.subject,
-        sent_at=row.sent_at,
-        decided=RulesDecision(row.outcome, first, row.rule, row.score, row.rule_version),
-        candidates=candidates,
-    )
-
-
 def _review_row(verdict: Verdict, decided: RulesDecision) -> dict[str, Any]:
     return {
         "message_key": verdict.place.message_key,
@@ -276,9 +184,3 @@ def _review_row(verdict: Verdict, decided: RulesDecision) -> dict[str, Any]:
         "decided_score": decided.score,
         "decided_version": decided.rule_version,
     }
-
-
-def review_of(row: Row[Any]) -> Review:
-    """A row of match_reviews."""
-    decided = (getattr(row, f"decided_{name}") for name in _DECIDED)
-    return Review(row.review_id, verdict_of(row), RulesDecision(*decided))

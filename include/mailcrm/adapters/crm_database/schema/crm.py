@@ -144,6 +144,13 @@ match_decisions = Table(
     CheckConstraint(OUTCOMES, name="outcome"),
 )
 Index("ix_match_decisions_outcome", match_decisions.c.outcome)
+_IS_OPEN = match_decisions.c.outcome.in_(["possible", "ambiguous"])
+Index(
+    "ix_match_decisions_open",
+    match_decisions.c.message_key,
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
+)
 Index("ix_match_decisions_contact", match_decisions.c.contact_id)
 Index("ix_match_decisions_rules", match_decisions.c.rule_version)
 

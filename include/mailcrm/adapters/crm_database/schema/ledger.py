@@ -151,3 +151,9 @@ sync_quarantine = Table(
     UniqueConstraint("mailbox_id", "folder", "uidvalidity", "uid"),
     CheckConstraint("state IN ('held','replayed','discarded')", name="state"),
 )
+Index(
+    "ix_sync_quarantine_held",
+    sync_quarantine.c.state,
+    sync_quarantine.c.mailbox_id,
+    sync_quarantine.c.quarantine_id,
+)
