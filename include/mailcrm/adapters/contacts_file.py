@@ -42,6 +42,9 @@ def read_contacts_file(path: Path) -> list[Contact]:
             contacts[contact.contact_id] = (number, contact)
     except csv.Error as error:
         raise _refuse(source, reader.line_num, f"is no valid CSV: {error}") from None
+    if not contacts:
+        problem = "there is a header, but no contact below it; nothing was imported"
+        raise _refuse(source, reader.line_num, problem)
     return [contact for _, contact in contacts.values()]
 
 

@@ -66,12 +66,9 @@ def test_unusual_address_that_mail_systems_deliver_is_taken(tmp_path: Path) -> N
     assert len(contact.addresses) == 2
 
 
-def test_file_with_only_a_header_has_no_contacts(tmp_path: Path) -> None:
-    assert read_contacts_file(write(tmp_path, HEADER)) == []
-
-
 GOOD = "C1,Ann,a@x.example,,,\n"
 WRONG: list[tuple[str, str | bytes, str]] = [
+    ("header only", HEADER, "line 1: there is a header, but no contact below it"),
     ("empty", "", "line 1: the header lacks contact_id, full_name, primary_email"),
     ("no header", GOOD, "line 1: the header lacks"),
     ("semicolons", HEADER.replace(",", ";"), "line 1: columns must be separated by commas"),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import StaticPool
 
-from mailcrm.adapters.expectations.loading import load_library
+from mailcrm.adapters.expectations.loading import load_library, start_import
 from mailcrm.check import Rule
 
 __all__ = ["validate"]
@@ -28,14 +28,20 @@ def validate(engine: Engine, query: str, rules: Sequence[Rule]) -> Mapping[str, 
     Returns:
         The library's result of each rule, by rule name; none holds a value of any text column.
     """
+    start_import()  # the database counts meanwhile
+    with _own_engine(engine) as own:
+        _keep_counts(own, query)
+        return _validate_counts(own, rules)
+
+
+def _validate_counts(engine: Engine, rules: Sequence[Rule]) -> Mapping[str, Any]:
     gx = load_library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     suite = gx.ExpectationSuite(
         name="publish_gate", expectations=[_expectation(gx, rule) for rule in rules]
     )
-    with _own_engine(engine) as own, _source(context, own) as source:
-        _keep_counts(own, query)
+    with _source(context, engine) as source:
         asset = source.add_query_asset("staged_batch", query=f"SELECT * FROM {_TABLE}")
         batch = asset.add_batch_definition_whole_table("all").get_batch()
         outcome = batch.validate(suite, result_format=_RESULT_FORMAT)
