@@ -167,7 +167,11 @@ def _logins(server: ScriptedServer) -> int:
             VerifyState.UNREACHABLE,
             "passing problem",
         ),
-        (b"{} BAD User is authenticated but not connected.\r\n", VerifyState.REFUSED, "accepted"),
+        (
+            b"{} BAD User is authenticated but not connected.\r\n",
+            VerifyState.REFUSED,
+            "let the login in",
+        ),
         (
             b"{} BAD Request is throttled. Suggested Backoff Time: 60000 milliseconds\r\n",
             VerifyState.UNREACHABLE,
