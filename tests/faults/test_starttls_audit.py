@@ -1,4 +1,4 @@
-"""What a man in the middle can try around STARTTLS, against all four ways to talk to a server.
+"""What a man in the middle can try around STARTTLS, against all our ways to talk to a server.
 
 The patterns are those of the NO STARTTLS audit (https://nostarttls.secvuln.info): stripping,
 responses injected before and behind the upgrade, capabilities kept over it, PREAUTH, referrals.

@@ -1,13 +1,16 @@
-"""What scripted IMAP and SMTP servers say by default, and our four ways to talk to them."""
+"""What scripted IMAP and SMTP servers say by default, and all our ways to talk to them."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mailcrm.adapters.imap import open_imap
 from mailcrm.adapters.imap_probe import probe_imap
 from mailcrm.adapters.smtp_probe import probe_smtp
 from mailcrm.adapters.smtp_send import send_message
+from mailcrm.adapters.watch.servers import WatchMailServers
 from mailcrm.errors import MailcrmError
 from mailcrm.records import Credential, Direction, Mailbox, SearchCriteria, VerifyState
 from mailcrm.settings import Settings
@@ -27,6 +30,7 @@ _USUAL: dict[Direction, Replies] = {
         "LOGIN": b"{} OK in\r\n",
         "LIST": b'* LIST () "/" INBOX\r\n{} OK done\r\n',
         "EXAMINE": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n{} OK [READ-ONLY] done\r\n",
+        "STATUS": b"* STATUS INBOX (UIDNEXT 1 UIDVALIDITY 1)\r\n{} OK done\r\n",
         "UID": b"* SEARCH\r\n{} OK done\r\n",
         "LOGOUT": b"* BYE\r\n{} OK\r\n",
     },
@@ -121,6 +125,22 @@ def _read(mailbox: Mailbox, settings: Settings) -> Outcome:
     return failed[0] if failed else Outcome(True, "", seen=repr(seen))
 
 
+def _watch(mailbox: Mailbox, settings: Settings) -> Outcome:
+    seen: list[object] = []
+
+    async def run() -> None:
+        with ThreadPoolExecutor(2) as threads:
+            session = await WatchMailServers(settings, threads).open_session(mailbox, CREDENTIAL)
+            try:
+                seen.append(await session.read_marks())
+            finally:
+                await session.close()
+
+    with _as_outcome(seen) as failed:
+        asyncio.run(run())
+    return failed[0] if failed else Outcome(True, "", seen=repr(seen))
+
+
 def _send(mailbox: Mailbox, settings: Settings) -> Outcome:
     content = b"From: x@acme.example\r\n\r\n.hello\r\n"
     found = send_message(mailbox, CREDENTIAL, settings, content)
@@ -140,6 +160,7 @@ def _as_outcome(seen: list[object]) -> Iterator[list[Outcome]]:
 CLIENTS = (
     Client("verify-imap", Direction.IMAP, _verify(Direction.IMAP)),
     Client("reader", Direction.IMAP, _read),
+    Client("watcher", Direction.IMAP, _watch),
     Client("verify-smtp", Direction.SMTP, _verify(Direction.SMTP)),
     Client("sender", Direction.SMTP, _send),
 )

@@ -103,7 +103,7 @@ def _converse(
             line = raw.decode("utf-8", "replace")
             server.lines.append(line)
             verb, _, rest = line.partition(" ")
-            reply = answer(verb.upper(), rest)
+            reply = answer(verb, rest)
             if reply is None:
                 return
             connection.sendall(reply)

@@ -40,6 +40,8 @@ class Conversation:
         self.has_grown = False
         self.continuation: bytes | None = None
         self.reply: Reply | None = None
+        # Whether anything came after the end of the last command: around STARTTLS nothing may.
+        self.has_extra = False
         self.wire = WatchWire(mailbox.imap, self.take_line)
         self._timeout_s = timeout_s
         self._greeting: tuple[str, bytes] | None = None
@@ -93,6 +95,7 @@ class Conversation:
         self._count += 1
         self._tag = b"w%d" % self._count
         self.reply = self.continuation = None
+        self.has_extra = False
         self.wire.arm(budget_bytes)
         self.wire.send(b" ".join((self._tag, verb.encode(), *args)) + b"\r\n")
 
@@ -135,6 +138,7 @@ class Conversation:
 
     def take_line(self, line: Line) -> None:
         """One response, as it arrives."""
+        self.has_extra = self.has_extra or self.reply is not None
         first = line[0] if isinstance(line[0], bytes) else b""
         if first.startswith(b"* "):
             self._take_untagged(first[2:], line)

@@ -202,7 +202,7 @@ async def _start_tls(talk: Conversation, dialer: Dialer) -> None:
         raise connection_error(Direction.IMAP, endpoint, "starttls_missing")
     if not (await talk.ask("STARTTLS")).is_ok:
         raise connection_error(Direction.IMAP, endpoint, "starttls_refused")
-    if talk.wire.has_leftovers:
+    if talk.wire.has_leftovers or talk.has_extra:
         raise connection_error(Direction.IMAP, endpoint, "injected")
     await talk.wire.start_tls(dialer.context(talk.mailbox.tls), talk.mailbox.tls)
     talk.capabilities = frozenset()
