@@ -199,3 +199,20 @@ def test_page_that_fails_shows_an_id_and_no_trace(pages: AirflowPages) -> None:
     assert marker not in pages.log()
     with sqlite3.connect(pages.home / "mailcrm.db") as database:
         database.execute("DELETE FROM sync_runs WHERE run_id = 'breaks/1'")
+
+
+@pytest.mark.row("R219")
+def test_trail_page_shows_who_did_what_and_tells_of_a_change(pages: AirflowPages) -> None:
+    with pages.services() as services:
+        mailbox = dataclasses.replace(make_mailbox(address="t@acme.example"), id="trailed")
+        services.registry.write_mailbox(mailbox, services.clock.now())
+    with pages.client("otto") as operator:
+        headers = {"X-Mailcrm-Token": token_of(operator)}
+        operator.post("/mailcrm/mailboxes/trailed/pause", headers=headers)
+        operator.post("/mailcrm/mailboxes/trailed/sync", headers=headers)
+    with pages.client("ada") as client:
+        text = client.get("/mailcrm/trail?mailbox=trailed&check=1").text
+    assert "mailbox.pause" in text
+    assert "otto" in text
+    assert "did not go through" in text  # there is no DAG to sync
+    assert "Every entry fits" in text

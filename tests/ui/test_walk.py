@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mailcrm.records import Contact, ContactAddress
 from servers.dovecot import DovecotServer
 from servers.imap_user import Append
 from servers.smtp_sink import SmtpSink
@@ -53,6 +54,7 @@ def fill_form(tab: Tab, address: str, dovecot: DovecotServer, sink: SmtpSink) ->
         tab.page.fill(f"#{side}_password", "not-the-password")
     tab.page.click("text=When widening it needs")
     tab.page.fill("#over_days", "10")
+    tab.page.select_option("#schedule", "")  # one run, not a scheduled one beside it
 
 
 def connect(tab: Tab, address: str, dovecot: DovecotServer, sink: SmtpSink, first: int) -> None:
@@ -93,6 +95,26 @@ def first_sync(tab: Tab) -> None:
     tab.page.wait_for_selector("#certificate")
     assert "every message accounted for" in tab.page.inner_text("main")
     tab.shoot("run")
+
+
+def check_contact(tab: Tab, first: int) -> None:
+    """The messages are on the person whom they belong to, and the page says why."""
+    tab.goto("/mailcrm/match/timeline?contact=W-1")
+    lines = tab.page.locator("tbody tr")
+    assert lines.count() == first
+    assert "Order" in lines.first.inner_text()
+    tab.shoot("contact-checked")
+    lines.first.locator("a").click()
+    assert "exact address" in tab.page.inner_text("main").replace("_", " ")
+
+
+def replay_quarantine(tab: Tab) -> None:
+    """What was held back is looked at and judged again."""
+    tab.goto("/mailcrm/quarantine?mailbox=walk")
+    assert "no_headers" in tab.page.inner_text("main")
+    tab.page.locator("main table a").first.click()
+    tab.page.get_by_role("button", name="Replay").click()
+    assert "held again" in tab.page.get_by_role("status").first.inner_text()
 
 
 def widen(tab: Tab, news: int) -> None:
@@ -144,9 +166,16 @@ def test_walk_connect_mend_sync_and_widen(
     days = [now - dt.timedelta(days=number, minutes=5) for number in range(DAYS)]
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     first = sum(at >= today - FIRST_DAYS for at in days)
-    user.fill("INBOX", [message(number, user.name, at) for number, at in enumerate(days)])
-    connect(tab, user.name, dovecot, sink, first)
+    letters = [message(number, user.name, at) for number, at in enumerate(days)]
+    user.fill("INBOX", [*letters, Append(b"no header at all\r\n", days[0])])
+    with pages.services() as services:
+        address = ContactAddress("ann@customer.example", is_primary=True)
+        ann = Contact("W-1", "Ann Smith", "Customer", "customer.example", (address,))
+        services.contacts.upsert_contacts([ann], services.clock.now())
+    connect(tab, user.name, dovecot, sink, first + 1)
     first_sync(tab)
+    check_contact(tab, first)
+    replay_quarantine(tab)
     widen(tab, DAYS - first)
     for path in ("/mailcrm/mailboxes", "/mailcrm/mailboxes/walk", "/mailcrm/connect"):
         tab.goto(path)

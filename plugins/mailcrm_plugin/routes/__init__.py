@@ -11,6 +11,7 @@ from mailcrm_plugin.routes import (
     quarantine,
     reviews,
     runs,
+    trail,
     widen,
 )
 
@@ -26,4 +27,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     quarantine.router,
     reviews.router,
     match.router,
+    trail.router,
 )
