@@ -50,10 +50,9 @@ test: $(VENV)/.installed-dev  ## every test, against real servers (installs miss
 	@bash tests/setup_servers.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 600
 
-evidence: $(VENV)/.installed-dev  ## the long form of the fault tests; writes docs/evidence.md
+evidence: $(VENV)/.installed-dev  ## every test, those of faults in their long form; writes docs/evidence.md
 	@bash tests/setup_servers.sh
-	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md \
-		tests/contract tests/faults tests/integration tests/unit tests/acceptance/test_crashes.py
+	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md
 
 evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/match-quality.md
 	@$(BIN)/python benchmarks/match_quality.py
