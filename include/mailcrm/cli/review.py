@@ -12,7 +12,9 @@ from mailcrm.cli.output import Reply, know
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mailcrm.records.match_pages import ContactLine
     from mailcrm.records.review import OpenReview
+    from mailcrm.services.review_wiring import ReviewServices
 
 __all__ = ["add_commands", "app"]
 
@@ -49,8 +51,7 @@ def list_reviews(
     from mailcrm.services.review_wiring import open_review_services
 
     with open_review_services() as services:
-        cases = list_open_reviews(services, mailbox, limit)
-    rows = [_row(case) for case in cases]
+        rows = _rows(services, list_open_reviews(services, mailbox, limit))
     return Reply({"reviews": rows}, lambda console: _show_cases(console, rows))
 
 
@@ -115,7 +116,7 @@ def sample(
     with open_review_services() as services:
         name, since, until = week_of(week, services.clock.now())
         drawn, count = sample_links(services, since, until, size, f"{name}{seed}", mailbox)
-    rows = [_row(case) for case in drawn]
+        rows = _rows(services, drawn)
     document = {"week": name, "since": since, "until": until, "links": count, "sample": rows}
     return Reply(document, lambda console: _show_cases(console, rows))
 
@@ -188,7 +189,21 @@ def _login() -> str:
         return ""
 
 
-def _row(case: "OpenReview") -> dict[str, object]:
+def _rows(services: "ReviewServices", cases: Sequence["OpenReview"]) -> list[dict[str, object]]:
+    """Decisions as plain values; candidates with the contact's name and primary address."""
+    from mailcrm.services.audit import read_contacts
+
+    named = {str(one["contact_id"]) for case in cases for one in case.candidates}
+    contacts = read_contacts(services, named)
+    return [_row(case, contacts) for case in cases]
+
+
+def _row(case: "OpenReview", contacts: Mapping[str, "ContactLine"]) -> dict[str, object]:
+    candidates: list[dict[str, object]] = []
+    for one in case.candidates:
+        found = contacts.get(str(one["contact_id"]))
+        names = {"full_name": found.full_name, "address": found.address} if found else {}
+        candidates.append({**one, **names})
     return {
         "review_id": str(case.place),
         "message_key": case.place.message_key,
@@ -204,7 +219,7 @@ def _row(case: "OpenReview") -> dict[str, object]:
         "rule": case.decided.rule,
         "rule_version": case.decided.rule_version,
         "score": case.decided.score,
-        "candidates": list(case.candidates),
+        "candidates": candidates,
     }
 
 
@@ -213,13 +228,16 @@ def _show_cases(console: "Console", rows: Sequence[Mapping[str, object]]) -> Non
 
     if not rows:
         console.print("Nothing waits for a person.")
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number:
+            console.print()
         console.print(one_line(f"{row['review_id']}  {row['outcome']} by {row['rule']}"))
         console.print(one_line(f"  {row['display_name']} <{row['address']}>: {row['subject']}"))
         candidates = row["candidates"]
         for one in candidates if isinstance(candidates, list) else ():
             evidence = ", ".join(f"{e['name']} {e['weight']:+.2f}" for e in one["evidence"])
-            console.print(one_line(f"  {one['contact_id']} {one['score']:.2f}: {evidence}"))
+            who = f"{one['contact_id']} {one.get('full_name', '')} <{one.get('address', '')}>"
+            console.print(one_line(f"  {one['score']:.2f} {who}: {evidence}"))
 
 
 def _show_verdict(console: "Console", document: Mapping[str, object]) -> None:

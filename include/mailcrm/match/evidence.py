@@ -83,10 +83,9 @@ def _make_candidate(contact_id: str, evidence: tuple[Evidence, ...]) -> Candidat
 
 
 def _gather_by_address(found: _Found, keys: PersonKeys, address: str, index: ContactIndex) -> None:
+    plain = normalise_address(address)
     for contact in index.find("canonical", keys.canonical):
-        held = [
-            one for one in contact.addresses if person_keys(one.address, "").address == keys.address
-        ]
+        held = [one for one in contact.addresses if normalise_address(one.address) == plain]
         if held:
             is_primary = any(one.is_primary for one in held)
             evidence = make_evidence("exact_address" if is_primary else "secondary_address")

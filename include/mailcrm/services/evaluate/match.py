@@ -85,10 +85,13 @@ class TierScore:
 
 @dataclass(frozen=True, slots=True)
 class MatchScore:
-    """Scores by tier and by deciding rule; `missing` files are in the truth but not there."""
+    """Scores by tier, by deciding rule, and by the evidence of the best candidate (names joined by
+    `+`, those that weigh nothing left out); `missing` files are in the truth but not there.
+    """
 
     tiers: Mapping[str, TierScore]
     rules: Mapping[str, TierScore]
+    evidence: Mapping[str, TierScore]
     total: TierScore
     missing: int
 
@@ -98,6 +101,7 @@ class MatchScore:
             "tiers": {name: score.as_document() for name, score in sorted(self.tiers.items())},
             "total": self.total.as_document(),
             "rules": {name: score.as_document() for name, score in sorted(self.rules.items())},
+            "evidence": {name: one.as_document() for name, one in sorted(self.evidence.items())},
             "missing": self.missing,
         }
 
@@ -119,7 +123,13 @@ def evaluate_match(files: EvaluationFiles, contacts: Path, truth: Path, folder: 
     parsed = parse_folder(files, folder)
     decisions = _decide_senders(parsed, people)
     names = resolve_names(list(parsed))
-    score = MatchScore(defaultdict(TierScore), defaultdict(TierScore), TierScore(), 0)
+    score = MatchScore(
+        tiers=defaultdict(TierScore),
+        rules=defaultdict(TierScore),
+        evidence=defaultdict(TierScore),
+        total=TierScore(),
+        missing=0,
+    )
     missing = 0
     for row in rows:
         if row["file"] not in names:
@@ -127,10 +137,18 @@ def evaluate_match(files: EvaluationFiles, contacts: Path, truth: Path, folder: 
             continue
         decision = decisions[names[row["file"]]]
         rule = decision.rule if decision else "no_sender"
-        for tier in (score.tiers[row["tier"]], score.rules[rule], score.total):
+        evidence = score.evidence[_evidence_of(decision)]
+        for tier in (score.tiers[row["tier"]], score.rules[rule], evidence, score.total):
             tier.add(row["contact_id"], decision)
     logger.info("evaluate.match_done messages=%d contacts=%d", len(parsed), len(people))
     return replace(score, missing=missing)
+
+
+def _evidence_of(decision: Decision | None) -> str:
+    """Names of what the best candidate has, "none" without a candidate."""
+    if decision is None or not decision.candidates:
+        return "none"
+    return "+".join(sorted(one.name for one in decision.candidates[0].evidence if one.weight))
 
 
 def _decide_senders(
