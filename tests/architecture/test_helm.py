@@ -36,8 +36,8 @@ CLUSTER = {
     "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER",
     "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID",
 }
-# Top-level keys and those below them, as the chart's documentation names them; see docs/production.md
-# for which of them were compared with its values.schema.json.
+# Top-level keys and those below them; docs/production.md says which were compared with the chart's
+# values.schema.json.
 KEYS = {
     "airflowVersion": None,
     "images": {"airflow"},
