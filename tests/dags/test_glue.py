@@ -17,8 +17,14 @@ from mailcrm.errors import (
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="mailcrm-airflow-"))
 
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import TaskDeferred
+
+from mailcrm_dags.declare import declare
 from mailcrm_dags.form import read_folders, read_midnight
+from mailcrm_dags.operators import MOST_PAUSES
 from mailcrm_dags.retries import LONGEST_WAIT, ErrorClassPolicy
+from mailcrm_dags.runs import check_params
 
 UNREACHABLE = ServerUnreachableError(protocol="imap", host="h", port=993, detail="timed out")
 PERMANENT = [
@@ -90,3 +96,46 @@ def test_form_folders_left_empty_is_none(value: list[str] | None):
 
 def test_form_folders_are_stripped():
     assert read_folders({"folders": [" INBOX ", "Sent"]}) == ("INBOX", "Sent")
+
+
+def ask() -> str:
+    """A server that always asks for a pause."""
+    raise throttled(90)
+
+
+@pytest.fixture
+def patient():
+    with DAG("patience", schedule=None):
+        return declare(ask, 1)().operator
+
+
+@pytest.mark.parametrize("pauses", [0, MOST_PAUSES - 1])
+def test_task_throttled_is_deferred_as_long_as_the_server_asks(patient, pauses: int):
+    with pytest.raises(TaskDeferred) as deferred:
+        patient.execute_again({}, pauses=pauses)
+    assert deferred.value.kwargs == {"pauses": pauses + 1}
+    assert deferred.value.method_name == "execute_again"
+    until = deferred.value.trigger.moment
+    assert abs(until - dt.datetime.now(dt.UTC) - dt.timedelta(seconds=90)).total_seconds() < 30
+
+
+def test_task_throttled_too_often_in_a_row_fails_with_the_servers_words(patient):
+    with pytest.raises(ThrottledError, match="slow down"):
+        patient.execute_again({}, pauses=MOST_PAUSES)
+
+
+class Run:
+    """The part of a DAG run that params are checked by."""
+
+    def __init__(self, conf: dict[str, object] | None) -> None:
+        self.conf = conf
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"since": "2026-11-01", "round_trip": True}])
+def test_params_that_exist_are_taken(conf: dict[str, object] | None):
+    check_params({"dag_run": Run(conf)})
+
+
+def test_params_that_nobody_reads_are_refused_by_name():
+    with pytest.raises(SettingsError, match="unknown: sinse; known are since, until"):
+        check_params({"dag_run": Run({"sinse": "2026-11-01"})})
