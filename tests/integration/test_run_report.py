@@ -5,6 +5,7 @@ import datetime as dt
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,3 +158,19 @@ def test_report_that_cannot_be_written_harms_no_run(sqlite_url: str, tmp_path: P
     report = run_mailbox(services, "sales")
     assert report.is_published
     engine.dispose()
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_report_of_a_held_run_says_first_what_failed_and_what_to_do(render: Any) -> None:
+    text = render(PAGE).replace("\\_", "_")
+    assert "mailcrm batch release 0123456789abcdef --reason TEXT" in text
+    assert "mailcrm run sales" in text
+    assert "mailcrm batch release" not in render(dataclasses.replace(PAGE, state="published"))
+    incomplete = render(dataclasses.replace(PAGE, state="incomplete"))
+    assert "quarantine list --mailbox sales" in incomplete
+
+
+def test_report_names_failed_checks_before_the_certificate() -> None:
+    page = render_html(PAGE)
+    assert page.index("<h2>Failed</h2>") < page.index("bad check: ") < page.index("Certificate")
+    assert "<h2>Failed</h2>" not in render_html(dataclasses.replace(PAGE, checks=()))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
+from mailcrm.adapters.run_page.steps import plan_next_steps
 from mailcrm.records import COUNT_NAMES, CheckResult
 from mailcrm.records.report import RunPage
 
@@ -30,7 +31,16 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.25rem;
 dt { opacity: .75; } dd { margin: 0; overflow-wrap: anywhere; } ul { padding-left: 1.2rem; }
 .checks col:nth-child(1) { width: 24% } .checks col:nth-child(2) { width: 9% }
 .checks col:nth-child(3) { width: 21% } .checks col:nth-child(4) { width: 34% }
-.checks { table-layout: fixed; }
+.checks { table-layout: fixed; } .wide th:first-child, .wide td:first-child { min-width: 9rem; }
+@media (max-width: 40rem) {
+  .checks, .checks tbody, .checks tr { display: block; }
+  .checks thead, .checks col { display: none; }
+  .checks tr { padding: .35rem 0; border-bottom: 1px solid var(--line); }
+  .checks td { display: inline; border: 0; padding-right: .5rem; }
+  .checks td:nth-child(1) { font-weight: 600; }
+  .checks td:nth-child(4)::before { content: "limit: "; }
+  .checks td:nth-child(4), .checks td.past { display: block; }
+}
 """
 _FINE = ("published", "nothing_new")
 
@@ -48,7 +58,9 @@ def render_html(page: RunPage) -> str:
             '<meta name="referrer" content="no-referrer">',
             f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
             _head(page),
+            _list("Failed", _failed(page)),
             _list("Problems", page.problems),
+            _list("What to do", plan_next_steps(page)),
             _certificate(page),
             _checks(page),
             _quarantine(page),
@@ -77,6 +89,15 @@ def _head(page: RunPage) -> str:
         f'<h1>{escape(page.mailbox_id)} <span class="state {kind}">{escape(page.state)}</span>'
         f"</h1><dl>{rows}</dl>"
     )
+
+
+def _failed(page: RunPage) -> list[str]:
+    """The checks that hold the batch, where nobody has to look for them."""
+    return [
+        f"{check.name.replace('_', ' ')}: {check.observed} (limit: {check.limit})"
+        for check in page.checks
+        if not check.passed and check.severity == "batch"
+    ]
 
 
 def _certificate(page: RunPage) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+from mailcrm.adapters.run_page.steps import plan_next_steps
 from mailcrm.records import COUNT_NAMES
 from mailcrm.records.report import RunPage
 
@@ -29,6 +30,7 @@ def render_markdown(page: RunPage) -> str:
         by, why = _plain(page.released_by or ""), _plain(page.release_reason)
         lines.append(f"- released by {by}: {why}")
     lines += [f"- problem: {_plain(text)}" for text in page.problems]
+    lines += [f"- {_plain(text)}" for text in plan_next_steps(page)]
     if page.quarantine:
         lines += ["", "| held back by | reason | state | messages |", "|---|---|---|---|"]
         lines += [
