@@ -61,6 +61,7 @@ def connect(tab: Tab, address: str, dovecot: DovecotServer, sink: SmtpSink, firs
     """See wrong passwords, mend them, look at the first window, and connect."""
     tab.goto("/mailcrm/mailboxes")
     tab.page.click("text=Connect with IMAP/SMTP >> nth=0")
+    tab.page.wait_for_url("**/connect")  # with its scripts
     fill_form(tab, address, dovecot, sink)
     tab.page.click("button[value=test]")
     tab.page.wait_for_selector("#answer .warn")
