@@ -259,7 +259,9 @@ def test_contacts_import_of_a_wrong_file_writes_nothing(migrated: Call, tmp_path
     assert (answer.code, answer.error["class"]) == (1, "SettingsError")
     assert "contacts.csv: line 4: primary_email" in answer.error["message"]
     path.write_text(CONTACTS.splitlines()[0])
-    assert migrated("contacts", "import", path, "--json").document["total"] == 0
+    assert "no contact below it" in migrated("contacts", "import", path, "--json").error["message"]
+    path.write_text(CONTACTS)
+    assert migrated("contacts", "import", path, "--json").document["changed"] == 2
 
 
 # --- the registry ----------------------------------------------------------------------------
@@ -331,15 +333,19 @@ def test_unknown_mailbox_gives_one_line_and_is_named_in_the_document(
     assert answer.error["class"] == "UnknownMailboxError"
 
 
-def test_home_that_cannot_be_written_gives_one_line(
-    call: Call, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_home_that_cannot_be_written_keeps_the_mailbox_and_warns(
+    call: Call,
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("MAILCRM_DATABASE_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
     home.write_text("in the way")
     assert call("db", "upgrade").code == 0
     answer = call("mailbox", "add", mailbox_file(tmp_path), "--json")
-    assert (answer.code, answer.error["class"]) == (1, "SettingsError")
-    assert "MAILCRM_HOME" in answer.error["message"]
+    assert (answer.code, answer.document["state"]) == (0, "active")
+    assert "registry.copy_not_written" in caplog.text
 
 
 # --- servers that are not there --------------------------------------------------------------
