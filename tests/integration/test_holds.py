@@ -295,3 +295,21 @@ def test_held_message_that_passes_after_a_renumbering_is_closed(world: World) ->
     renumber(world)
     assert world.run().failure is None
     assert world.rows("SELECT uid, state FROM sync_quarantine") == [(uid, "replayed")]
+
+
+@pytest.mark.row("R097")
+def test_held_bytes_are_those_of_the_server_and_are_judged_the_same_again(world: World) -> None:
+    """The bytes are never altered, so whatever was derived from them can be derived again."""
+    raw = letter("odd", MOMENT, sender="").replace(b"About odd", b"=?utf-8?Q?=FF?= \xff\x00 \xc3")
+    raw += bytes(range(256)) * 4
+    world.mailbox.folders["INBOX"].add(FakeMessage(raw, MOMENT))
+    assert world.run().failure is None
+    select = "SELECT quarantine_id, rule, reason, raw FROM sync_quarantine"
+    ((number, rule, reason, kept),) = world.rows(select)
+    assert bytes(kept) == raw
+    staged = world.rows("SELECT relink_digest FROM sync_ledger WHERE state = 'quarantined'")
+    for _ in range(2):
+        assert world.replay(quarantine_id=number).failed == [(number, rule)]
+        ((again, *said, kept),) = world.rows(select)
+        assert (again, *said, bytes(kept)) == (number, rule, reason, raw)
+    assert staged == world.rows("SELECT relink_digest FROM sync_ledger WHERE state = 'quarantined'")

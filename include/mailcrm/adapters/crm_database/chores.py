@@ -88,8 +88,9 @@ class ChoreTables:
                     attempts=0,
                 )
                 .on_conflict_do_nothing()
-            )
-        return bool(done.rowcount)
+                .returning(mailbox_notices.c.mailbox_id)
+            ).first()
+        return done is not None
 
     @retried
     def delete_dead_staging(self) -> int:

@@ -23,7 +23,8 @@ class RoundTripTables:
         """See `ports.RoundTrips`. Not tried again: a lost COMMIT must not look like ours."""
         table = mailbox_round_trips
         with writing(self._engine) as connection:
-            is_new = connection.execute(
+            # Not the count of rows, which PostgreSQL's driver leaves open for such an INSERT.
+            new = connection.execute(
                 insert_into(connection, table)
                 .values(
                     token=trip.token,
@@ -35,8 +36,9 @@ class RoundTripTables:
                     created_at=now,
                 )
                 .on_conflict_do_nothing()
-            ).rowcount
-            if is_new:
+                .returning(table.c.token)
+            ).first()
+            if new is not None:
                 return None
             row = connection.execute(
                 select(table).where(
