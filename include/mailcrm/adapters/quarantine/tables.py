@@ -155,33 +155,12 @@ def _take_over(
     Returns:
         The state of the entry that is now at the message's place; None where there is none.
     """
-    table, ledger, generations = sync_quarantine, sync_ledger, sync_generations
+    table = sync_quarantine
     here = [table.c[name] == values[name] for name in _LOCATION]
     state = connection.execute(select(table.c.state).where(*here)).scalar()
     if state is not None:
         return str(state)
-    folder = [table.c[name] == values[name] for name in ("mailbox_id", "folder")]
-    found = connection.execute(
-        select(table.c.quarantine_id, table.c.state)
-        .join(
-            generations,
-            (generations.c.mailbox_id == table.c.mailbox_id)
-            & (generations.c.folder == table.c.folder)
-            & (generations.c.uidvalidity == table.c.uidvalidity),
-        )
-        .join(
-            ledger,
-            (ledger.c.generation_id == generations.c.generation_id) & (ledger.c.uid == table.c.uid),
-        )
-        .where(
-            *folder,
-            table.c.uidvalidity != values["uidvalidity"],
-            table.c.state.in_(("held", "discarded")),
-            ledger.c.relink_digest == relink_digest,
-        )
-        .order_by(table.c.quarantine_id)
-        .limit(1)
-    ).first()
+    found = connection.execute(_same_elsewhere(values, relink_digest)).first()
     if found is None:
         return None
     place = {name: values[name] for name in ("uidvalidity", "uid")}
@@ -191,3 +170,28 @@ def _take_over(
         .values(**place, batch_id=values["batch_id"], updated_at=now)
     )
     return str(found.state)
+
+
+def _same_elsewhere(values: dict[str, Any], relink_digest: str) -> Any:
+    """The oldest open or discarded entry of a message, in another generation of its folder."""
+    table, ledger, generations = sync_quarantine, sync_ledger, sync_generations
+    in_folder = (
+        (generations.c.mailbox_id == table.c.mailbox_id)
+        & (generations.c.folder == table.c.folder)
+        & (generations.c.uidvalidity == table.c.uidvalidity)
+    )
+    listed = (ledger.c.generation_id == generations.c.generation_id) & (ledger.c.uid == table.c.uid)
+    return (
+        select(table.c.quarantine_id, table.c.state)
+        .join(generations, in_folder)
+        .join(ledger, listed)
+        .where(
+            table.c.mailbox_id == values["mailbox_id"],
+            table.c.folder == values["folder"],
+            table.c.uidvalidity != values["uidvalidity"],
+            table.c.state.in_(("held", "discarded")),
+            ledger.c.relink_digest == relink_digest,
+        )
+        .order_by(table.c.quarantine_id)
+        .limit(1)
+    )
