@@ -21,6 +21,7 @@ _WORDS = [
     for a in ("offer", "deliver", "invoice", "meet", "price", "order", "contract", "reach")
     for b in ("", "s", "ed", "ing", "able", "ance", "ment", "less", "ful", "ish")
 ]
+_SYLLABLES = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu")
 _HEAD = """\
 Return-Path: <{sender}>
 Received: from mx{n}.relay.example (mx{n}.relay.example [192.0.2.{octet}]) by imap.acme.example
@@ -77,7 +78,7 @@ class Writer:
         head = _HEAD.format(
             sender=sender,
             to=to,
-            name="Acme Sales" if is_ours else f"Given{person} Family{person % 613}",
+            name="Acme Sales" if is_ours else _name(person),
             subject=("Re: " if is_reply else "") + f"About order {thread}",
             date=format_datetime(sent),
             ident=f"m{number}@customer.example",
@@ -121,6 +122,13 @@ class Writer:
             f"-- \nGiven Family\nCustomer Ltd\n--alt{number}\n"
             f"Content-Type: text/html; charset=utf-8\n\n{html}\n--alt{number}--\n"
         )
+
+
+def _name(person: int) -> str:
+    """A name of letters alone, because digits do not count in names; some have a namesake."""
+    person -= person % 40 == 39
+    given, family = ("".join(_SYLLABLES[int(d)] for d in str(n)) for n in (person % 613, person))
+    return f"{given.title()} {family.title()}son"
 
 
 def _wrap(text: str, width: int = 76) -> str:
@@ -176,7 +184,7 @@ def write_contacts(path: Path) -> None:
     """A CRM that knows two thirds of those who write."""
     rows = ["contact_id,full_name,primary_email,other_emails,company,domain"]
     rows += [
-        f"C-{n},Given{n} Family{n % 613},person{n}@customer{n % 90}.example,,"
+        f"C-{n},{_name(n)},person{n}@customer{n % 90}.example,,"
         f"Customer {n % 90},customer{n % 90}.example"
         for n in range(KNOWN_PEOPLE)
     ]
