@@ -33,6 +33,7 @@ __all__ = ["Crashes", "RealAirflow", "run_real_airflow"]
 
 START_S = 180.0
 RUN_S = 300.0
+GRACE_S = 5.0
 MAILBOX = """\
 id: {name}
 address: {name}@acme.example
@@ -192,6 +193,14 @@ def kill(processes: list[psutil.Process], how: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(how)
+
+
+def stop_machine(process: psutil.Process) -> None:
+    """SIGTERM to it and to all below it, and after a grace SIGKILL to what is left."""
+    everything = [*process.children(recursive=True), process]
+    kill(everything, signal.SIGTERM)
+    _, left = psutil.wait_procs(everything, timeout=GRACE_S)
+    kill(left, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from acceptance.real_airflow import (
@@ -18,6 +19,7 @@ from acceptance.real_airflow import (
     kill,
     messages,
     run_real_airflow,
+    stop_machine,
     stopped,
 )
 from servers.dovecot import PASSWORD, Append, DovecotServer
@@ -30,7 +32,7 @@ pytestmark = [
     pytest.mark.xdist_group("whole-airflow"),
 ]
 
-OTHERS = ("killed", "lost", "stopped", "cut_off")
+OTHERS = ("killed", "lost", "rebooted", "stopped", "cut_off")
 logger = logging.getLogger(__name__)
 
 MESSAGES = 200
@@ -120,7 +122,17 @@ def test_worker_killed_while_it_fetches_ends_green_with_nothing_lost_or_doubled(
 
 
 @pytest.mark.row("R209")
-def test_worker_stopped_while_it_fetches_ends_green_with_nothing_lost_or_doubled(
+@pytest.mark.skipif(not EVIDENCE, reason="waits for Airflow to miss a heartbeat: make evidence")
+def test_machine_stopped_while_it_fetches_ends_green_with_nothing_lost_or_doubled(
+    crashes: Crashes,
+) -> None:
+    run_id = begin_fetch(crashes, "rebooted")
+    stop_machine(psutil.Process(crashes.airflow.pid("scheduler")))
+    end_well(crashes, "rebooted", run_id)
+
+
+@pytest.mark.row("R209")
+def test_task_stopped_while_it_fetches_ends_green_with_nothing_lost_or_doubled(
     crashes: Crashes,
 ) -> None:
     run_id = begin_fetch(crashes, "stopped")
