@@ -2,7 +2,7 @@
 
 import base64
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,8 @@ from mailcrm.cli.output import Reply, know
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mailcrm.services.quarantine import ReplayReport
 
 __all__ = ["batch_app", "quarantine_app"]
 
@@ -26,6 +28,15 @@ By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who decides. Default: this user.")
 ]
 
+_BATCH_STEPS = (
+    "Next: mailcrm report RUN_ID shows a run's checks; mailcrm run ID reads and checks again;"
+    " mailcrm batch release ID --reason TEXT publishes a batch exactly as it was checked."
+)
+_MESSAGE_STEPS = (
+    "Next: mailcrm quarantine show NUMBER --json gives the bytes; mailcrm quarantine replay --id"
+    " NUMBER judges again; mailcrm quarantine discard NUMBER --reason TEXT gives one up."
+)
+
 
 @batch_app.command("list")
 def list_batches(mailbox: OnlyMailbox = None, as_json: AsJson = False) -> Reply:
@@ -37,7 +48,8 @@ def list_batches(mailbox: OnlyMailbox = None, as_json: AsJson = False) -> Reply:
         rows = list_held_batches(services, mailbox)
     names = ("batch_id", "mailbox", "messages", "failed", "started_at")
     return Reply(
-        {"batches": rows}, lambda console: _show(console, rows, names, "No batch is held.")
+        {"batches": rows},
+        lambda console: _show(console, rows, names, "No batch is held.", _BATCH_STEPS),
     )
 
 
@@ -51,7 +63,8 @@ def list_messages(mailbox: OnlyMailbox = None, as_json: AsJson = False) -> Reply
         rows = list_quarantine(services, mailbox)
     names = ("quarantine_id", "mailbox", "folder", "uid", "rule", "reason", "attempts")
     return Reply(
-        {"quarantine": rows}, lambda console: _show(console, rows, names, "Nothing is held back.")
+        {"quarantine": rows},
+        lambda console: _show(console, rows, names, "Nothing is held back.", _MESSAGE_STEPS),
     )
 
 
@@ -126,7 +139,7 @@ def replay(
     failure = next((report.failure for report in reports if report.failure), None)
     return Reply(
         {"replayed": rows},
-        lambda console: _show(console, shown, names, "Nothing to replay."),
+        lambda console: _show(console, shown, names, "Nothing to replay.", _replay_steps(reports)),
         failure=failure,
     )
 
@@ -153,6 +166,21 @@ def discard(
     return Reply(document, _printing(f"Discarded {quarantine_id}; it stays counted."))
 
 
+def _replay_steps(reports: "Sequence[ReplayReport]") -> str:
+    """What to do about those that were not published."""
+    steps = []
+    if any(report.failed for report in reports):
+        steps.append("Those that failed stay held: mailcrm quarantine discard gives one up.")
+    if any(report.without_bytes for report in reports):
+        steps.append("Those without bytes are read by the mailbox's next run: mailcrm run ID")
+    if any(report.unsettled for report in reports):
+        steps.append(
+            "Unsettled ones belong to a batch that is not published: mailcrm batch list, or run"
+            " the mailbox again."
+        )
+    return " ".join(steps)
+
+
 def _reason(text: str) -> str:
     if not text.strip():
         raise typer.BadParameter("say why, in a few words", param_hint="'--reason'")
@@ -172,11 +200,17 @@ def _printing(text: str) -> "Callable[[Console], None]":
 
 
 def _show(
-    console: "Console", rows: list[dict[str, object]], names: tuple[str, ...], nothing: str
+    console: "Console",
+    rows: list[dict[str, object]],
+    names: tuple[str, ...],
+    nothing: str,
+    then: str = "",
 ) -> None:
     from mailcrm.cli.show import show_rows
 
     if rows:
         show_rows(console, rows, names)
+        if then:
+            console.print(then, highlight=False, markup=False, soft_wrap=True)
     else:
         console.print(nothing)
