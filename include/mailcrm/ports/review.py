@@ -48,8 +48,15 @@ class Reviews(Protocol):
         """Store a verdict and change decisions and links accordingly, in one transaction."""
         ...
 
-    def remove_verdict(self, review_id: int, reviewer: str) -> Place:
-        """Take back a verdict that the same person gave last on its place; decide again next.
+    def remove_verdict(
+        self,
+        review_id: int,
+        reviewer: str,
+        decided: Sequence[tuple[MessageContext, Sequence[Decision]]],
+        now: dt.datetime,
+    ) -> LinkChanges:
+        """Take back a verdict that the same person gave last on its place, and write what the
+        rules say of its message, in one transaction.
 
         Raises:
             SettingsError: there is none of that number, another person's, or a later one.

@@ -4,10 +4,11 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
+from mailcrm.errors import SettingsError
 from mailcrm.match.weights import MATCH_AT, REVIEW_AT
 from mailcrm.records.match_pages import CaseView, ContactLine, SenderCount, TimelineLine
 from mailcrm.records.review import LinkChanges, OpenReview, Place
-from mailcrm.services.rematch import decide_again
+from mailcrm.services.rematch import decide_stored
 from mailcrm.services.review_wiring import ReviewServices
 
 __all__ = [
@@ -86,12 +87,15 @@ def undo_review(
 
     Raises:
         SettingsError: there is no such verdict, it is another person's, or was replaced.
+        UnknownMailboxError: its mailbox was removed.
     """
-    place = services.reviews.remove_verdict(review_id, reviewer)
-    case = services.looks.read_case(place)
-    own: frozenset[str] = frozenset()
-    if case is not None and case.case.mailbox_id:
-        own = services.registry.read_mailbox(case.case.mailbox_id).all_own_addresses()
-    changes = decide_again(services, [place.message_key], own)
+    place = services.reviews.find_place(review_id)
+    case = None if place is None else services.looks.read_case(place)
+    if place is None or case is None:
+        raise SettingsError(where=f"review {review_id}", problem="is not there")
+    own = services.registry.read_mailbox(case.case.mailbox_id).all_own_addresses()
+    decided = decide_stored(services, [place.message_key], own)
+    now = services.clock.now()
+    changes = services.reviews.remove_verdict(review_id, reviewer, decided, now)
     logger.info("review.taken_back review=%d", review_id)
     return place, changes

@@ -1,15 +1,15 @@
 """`rematch`: decides again on what is stored, and tells which links that changes."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from mailcrm.match import RULE_VERSION, ContactIndex, decide_message, plan_companies, plan_lookups
-from mailcrm.records import MailboxState
+from mailcrm.records import Decision, MailboxState, MessageContext
 from mailcrm.records.review import ContactLink, LinkChanges
 from mailcrm.services.review_wiring import ReviewServices
 
-__all__ = ["RematchReport", "decide_again", "run_rematch"]
+__all__ = ["RematchReport", "decide_again", "decide_stored", "run_rematch"]
 
 logger = logging.getLogger(__name__)
 
@@ -120,13 +120,20 @@ def _decide_until_stable(
 
 def decide_again(services: ReviewServices, keys: list[str], own: frozenset[str]) -> LinkChanges:
     """Replace what the rules say of these messages; `own` are the mailbox's own addresses."""
+    rows = decide_stored(services, keys, own)
+    return services.rematch.write_decisions(rows, services.clock.now())
+
+
+def decide_stored(
+    services: ReviewServices, keys: list[str], own: frozenset[str]
+) -> list[tuple[MessageContext, Sequence[Decision]]]:
+    """What the rules say of stored messages now; changes nothing."""
     contexts = services.rematch.read_contexts(keys)
     index = ContactIndex(
         services.contacts.find_contacts(plan_lookups(contexts, own)),
         companies=services.contacts.find_companies(plan_companies(contexts, own)),
     )
-    rows = [(context, decide_message(context, index, own)) for context in contexts]
-    return services.rematch.write_decisions(rows, services.clock.now())
+    return [(context, decide_message(context, index, own)) for context in contexts]
 
 
 def _link(link: ContactLink) -> dict[str, object]:

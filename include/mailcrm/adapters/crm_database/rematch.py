@@ -29,7 +29,7 @@ from mailcrm.match import RULE_VERSION
 from mailcrm.records import Decision, MessageContext, Participant
 from mailcrm.records.review import LinkChanges
 
-__all__ = ["RematchTables"]
+__all__ = ["RematchTables", "replace_decisions"]
 
 _CHUNK = 2_000
 
@@ -86,18 +86,9 @@ class RematchTables:
         self, rows: Sequence[tuple[MessageContext, Sequence[Decision]]], now: dt.datetime
     ) -> LinkChanges:
         """See `ports.Rematch`."""
-        keys = [context.message_key for context, _ in rows]
-        texts = DecisionTexts()
-        values = [
-            (context.message_key, participant.role, participant.position, *texts.of(decision))
-            for context, decisions in rows
-            for participant, decision in zip(context.participants, decisions, strict=True)
-        ]
         with writing(self._engine) as connection:
             lock_decisions(connection)
-            names = ("message_key", *DECISION_COLUMNS)
-            insert_bulk(connection, match_decisions, names, values, conflict="update")
-            return sync_links(connection, keys, apply_verdicts(connection, keys), now)
+            return replace_decisions(connection, rows, now)
 
     @retried
     def write_mark(self, mailbox_id: str, contacts_at: dt.datetime) -> None:
@@ -114,6 +105,24 @@ class RematchTables:
         """See `ports.Rematch`."""
         with reading(self._engine) as connection:
             return len(read_verdicts(connection, keys))
+
+
+def replace_decisions(
+    connection: Connection,
+    rows: Sequence[tuple[MessageContext, Sequence[Decision]]],
+    now: dt.datetime,
+) -> LinkChanges:
+    """See `ports.Rematch.write_decisions`; the caller holds the lock on decisions."""
+    keys = [context.message_key for context, _ in rows]
+    texts = DecisionTexts()
+    values = [
+        (context.message_key, participant.role, participant.position, *texts.of(decision))
+        for context, decisions in rows
+        for participant, decision in zip(context.participants, decisions, strict=True)
+    ]
+    names = ("message_key", *DECISION_COLUMNS)
+    insert_bulk(connection, match_decisions, names, values, conflict="update")
+    return sync_links(connection, keys, apply_verdicts(connection, keys), now)
 
 
 def _messages(keys: list[str]) -> Select[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from mailcrm.adapters.crm_database.engine import chunked, reading, retried, writing
+from mailcrm.adapters.crm_database.rematch import replace_decisions
 from mailcrm.adapters.crm_database.review_rows import (
     batches_of,
     case_of,
@@ -34,6 +35,7 @@ from mailcrm.adapters.crm_database.verdicts import (
 )
 from mailcrm.errors import SettingsError
 from mailcrm.publish import REVIEW
+from mailcrm.records import Decision, MessageContext
 from mailcrm.records.review import (
     LinkChanges,
     OpenReview,
@@ -137,7 +139,13 @@ class ReviewTables:
         return Review(review_id, verdict, decided), changes
 
     @retried
-    def remove_verdict(self, review_id: int, reviewer: str) -> Place:
+    def remove_verdict(
+        self,
+        review_id: int,
+        reviewer: str,
+        decided: Sequence[tuple[MessageContext, Sequence[Decision]]],
+        now: dt.datetime,
+    ) -> LinkChanges:
         """See `ports.Reviews`."""
         table, where = match_reviews, f"review {review_id}"
         with writing(self._engine) as connection:
@@ -154,7 +162,7 @@ class ReviewTables:
             if connection.scalar(latest) != review_id:
                 raise SettingsError(where=where, problem="was replaced by a later one")
             connection.execute(delete(table).where(table.c.review_id == review_id))
-        return Place(*place)
+            return replace_decisions(connection, decided, now)
 
     @retried
     def list_reviews(self) -> Sequence[Review]:
