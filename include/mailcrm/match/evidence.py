@@ -120,8 +120,9 @@ def _gather_by_name(found: _Found, keys: PersonKeys, is_written: bool, index: Co
         )
     if not is_written:
         return
+    known = {contact.contact_id for contact in full}
     for contact in index.find("name", keys.loose_name):
-        if contact not in full:
+        if contact.contact_id not in known:
             _add_name(found, keys.address, contact, "name_variant", is_alone=True)
 
 
