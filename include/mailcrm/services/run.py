@@ -122,10 +122,10 @@ def run_mailbox(
         window=mailbox_window(services, mailbox, since, until),
         started_at=now,
     )
-    if since is not None or until is not None:
-        sign_off(services, mailbox_id, report.run_id, since, until, folders, asked_by)
     started = services.clock.monotonic()
     try:
+        if since is not None or until is not None:
+            sign_off(services, mailbox_id, report.run_id, since, until, folders, asked_by)
         _verify(services, report)
         started_plan = (report.mailbox, report.run_id, since, until, folders, accept_vanished)
         _run_steps(services, report, run_plan(services, *started_plan), progress)
