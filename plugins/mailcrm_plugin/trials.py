@@ -41,7 +41,6 @@ def stream(events: Iterator[Event]) -> StreamingResponse:
 def trial_events(
     draft: Mapping[str, object],
     credentials: Mapping[Direction, Credential],
-    again: bool,
     found: Results,
 ) -> Iterator[Event]:
     """Try both directions side by side; `found` holds their results at the end.
@@ -55,9 +54,7 @@ def trial_events(
     def run() -> None:
         try:
             found.update(
-                try_settings(
-                    services(), draft, credentials, directions, on_step=waiting.put, again=again
-                )
+                try_settings(services(), draft, credentials, directions, on_step=waiting.put)
             )
             waiting.put(None)
         except Exception as error:  # handed on to the one who reads the queue

@@ -18,9 +18,11 @@ from mailcrm.records import (
     Mailbox,
     MailboxState,
     Ownership,
+    SharedChecklist,
     VerifyResult,
     VerifyState,
 )
+from mailcrm.records.registry import NO_TEAM
 
 NOW = dt.datetime(2026, 11, 20, 8, 30, 15, 250000, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(hours=2)
@@ -156,3 +158,42 @@ def test_registry_asked_for_sql_finds_nothing(registry: RegistryTables, name: st
         registry.set_state(name, "removed", LATER)
     assert registry.read_health(name) == {}
     assert [entry.mailbox_id for entry in registry.list_entries()] == ["sales"]
+
+
+def test_find_entry_removed_or_wrong_still_says_whose_it_is(
+    registry: RegistryTables, engine: Engine
+) -> None:
+    keeper = "it@acme.example"
+    checklist = SharedChecklist("Sales", "contacts", "team", keeper, keeper)
+    shared = dataclasses.replace(SALES, ownership=Ownership.SHARED, shared=checklist)
+    registry.write_mailbox(shared, NOW)
+    registry.write_mailbox(dataclasses.replace(SALES, id="plain"), NOW)
+    registry.set_state("sales", "removed", LATER)
+    found, plain = registry.find_entry("sales"), registry.find_entry("plain")
+    assert found is not None
+    assert plain is not None
+    assert (found.state, found.owner_team) == (MailboxState.REMOVED, "Sales")
+    assert plain.owner_team is None
+    assert registry.find_entry("never") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "team"),
+    [
+        ({"ownership": "shared", "shared": {"owner_team": "Sales"}, "imap": 1}, "Sales"),
+        ({"ownership": "shared", "shared": {"owner_team": " "}}, NO_TEAM),
+        ({"ownership": "shared"}, NO_TEAM),
+        ({"shared": "Sales"}, NO_TEAM),
+        ([], NO_TEAM),
+        ({"ownership": "personal", "imap": 1}, None),
+    ],
+)
+def test_list_entries_wrong_entry_belongs_to_its_team_or_to_nobody(
+    registry: RegistryTables, engine: Engine, stored: object, team: str | None
+) -> None:
+    registry.write_mailbox(SALES, NOW)
+    with writing(engine) as connection:
+        connection.execute(update(mailboxes).values(entry=stored))
+    entry = registry.list_entries()[0]
+    assert entry.error is not None
+    assert entry.owner_team == team

@@ -1,5 +1,6 @@
 """Connect and Edit over a real API server, a real Dovecot and a real SMTP server."""
 
+import datetime as dt
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from mailcrm.records import Direction
+from mailcrm.records.health import LoginRefusal
 from servers.dovecot import DovecotServer
 from servers.smtp_sink import SmtpSink
 from ui.airflow_pages import AirflowPages
-from ui.test_access import token_of
+from ui.test_access import of_team, token_of
 
 SECRET = "c4nary-of-the-form-7731"
 Events = Sequence[Mapping[str, Any]]
@@ -51,6 +54,16 @@ def send(client: httpx.Client, path: str, fields: Mapping[str, Any]) -> Events:
     assert SECRET not in answer.text
     lines = [line for line in answer.text.split("\n\n") if line]
     return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def deeds(pages: AirflowPages, mailbox_id: str) -> list[tuple[str, str, str]]:
+    """What the audit trail holds of a mailbox: who, what, outcome."""
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        return database.execute(
+            "SELECT actor, action, outcome FROM audit_events WHERE mailbox_id = ?"
+            " ORDER BY event_id",
+            [mailbox_id],
+        ).fetchall()
 
 
 def results(events: Events) -> dict[str, Mapping[str, Any]]:
@@ -104,14 +117,7 @@ def test_connect_save_keeps_credentials_in_connections_and_shows_them_nowhere(
         path = pages.home / name
         data = path.read_bytes() if path.exists() else b""
         assert not [secret for secret in secrets if secret.encode() in data], name
-    with sqlite3.connect(pages.home / "mailcrm.db") as database:
-        rows = database.execute(
-            "SELECT actor, action, outcome FROM audit_events WHERE mailbox_id = 'saved'"
-            " ORDER BY event_id"
-        ).fetchall()
-    assert rows == [
-        ("otto", "mailbox.connect", "asked"),
-    ]
+    assert deeds(pages, "saved") == [("otto", "mailbox.connect", "asked")]
     with pages.services() as services:
         health = services.registry.read_health("saved")
     assert {name: row["health"] for name, row in health.items()} == {"imap": "ok", "smtp": "ok"}
@@ -174,6 +180,43 @@ def test_connect_other_team_is_refused(
         assert done[-1]["type"] == "connected"
     with pages.client("sue") as client:
         assert client.get("/mailcrm/mailboxes/theirs").status_code == 404
+
+
+CONNECT_ROUTES = ("propose", "look", "test", "save")
+
+
+def test_connect_id_of_another_team_is_refused_on_every_route_and_lifts_nothing(
+    pages: AirflowPages, dovecot: DovecotServer, sink: SmtpSink
+) -> None:
+    refusal = LoginRefusal(dt.datetime.now(dt.UTC), "NO", "another password")
+    with pages.services() as services:
+        services.registry.write_mailbox(of_team("guarded", "Support"), services.clock.now())
+        services.upkeep.logins.write_refusal("guarded", Direction.IMAP, "v1", refusal)
+    fields = form(dovecot, sink, "guarded", again="yes")
+    with pages.client("sam") as client:
+        headers = {"X-Mailcrm-Token": token_of(client)}
+        for route in CONNECT_ROUTES:
+            for editing, status in (("", 403), ("guarded", 404)):
+                data = {**fields, "editing": editing}
+                answer = client.post(f"/mailcrm/connect/{route}", data=data, headers=headers)
+                assert answer.status_code == status, (route, editing)
+    with pages.services() as services:
+        found = services.upkeep.logins.find_refusal("guarded", Direction.IMAP, "v1")
+    assert found is not None
+    assert deeds(pages, "guarded") == []
+
+
+def test_connect_again_by_its_operator_is_written_down_and_lifts(
+    pages: AirflowPages, dovecot: DovecotServer, sink: SmtpSink
+) -> None:
+    refusal = LoginRefusal(dt.datetime.now(dt.UTC), "NO", "another password")
+    with pages.services() as services:
+        services.upkeep.logins.write_refusal("tried_again", Direction.IMAP, "v1", refusal)
+    with pages.client("otto") as client:
+        send(client, "/connect/test", form(dovecot, sink, "tried_again", again="yes"))
+    with pages.services() as services:
+        assert services.upkeep.logins.find_refusal("tried_again", Direction.IMAP, "v1") is None
+    assert deeds(pages, "tried_again") == [("otto", "mailbox.try_again", "asked")]
 
 
 def test_propose_known_provider_fills_in_and_advises_oauth(pages: AirflowPages) -> None:

@@ -50,6 +50,10 @@ class Registry(Protocol):
         """All that were not removed, by id; a wrong entry brings its error instead."""
         ...
 
+    def find_entry(self, mailbox_id: str) -> RegistryEntry | None:
+        """One in whatever state, also removed; None where there never was one."""
+        ...
+
     def read_stamp(self) -> str:
         """A text that changes with every change of the registry; cheap."""
         ...

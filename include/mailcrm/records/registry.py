@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from mailcrm.records.mailbox import Mailbox, MailboxState
 
-__all__ = ["ImportResult", "RegistryEntry"]
+__all__ = ["NO_TEAM", "ImportResult", "RegistryEntry"]
+
+# No team can have this name.
+NO_TEAM = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,8 @@ class RegistryEntry:
 
     `mailbox` is None where the stored entry does not pass the checks any more, `error` then says
     why in one line. `health` is the last verification by direction, empty before the first.
+    `owner_team` is known also where the entry is wrong: None for a personal mailbox, and
+    `NO_TEAM`, to which nobody belongs, where the entry does not say who owns it.
     """
 
     mailbox_id: str
@@ -25,6 +30,7 @@ class RegistryEntry:
     mailbox: Mailbox | None
     error: str | None
     health: Mapping[str, Mapping[str, object]]
+    owner_team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,11 @@ def try_settings(
     *,
     web: bool = True,
     on_step: Callable[[TrialStep], None] = lambda step: None,
-    again: bool = False,
 ) -> dict[Direction, VerifyResult]:
     """Verify what somebody typed, both directions at once; nothing of it is stored.
 
-    What a server rejected for good is remembered, and not tried again: neither here nor, once the
-    mailbox is stored under the same id, by its runs.
+    What a server rejected for good is remembered, and not tried again until that is lifted:
+    neither here nor, once the mailbox is stored under the same id, by its runs.
 
     Args:
         services: Registry, files and servers are used.
@@ -60,7 +59,6 @@ def try_settings(
         web: Whether it was typed on a web page: only addresses outside this network and the ports
             of mail, unless MAILCRM_ALLOWED_HOSTS names the host. False for an operator.
         on_step: Called from two threads, in each direction's order; must not raise.
-        again: A person says that a rejected login may be tried once more.
 
     Returns:
         One result for each direction asked for.
@@ -70,8 +68,6 @@ def try_settings(
     """
     asked = [direction for direction in Direction if direction in set(directions)]
     mailbox = _parse(services, draft, asked, web)
-    if again:
-        services.upkeep.logins.lift_refusals(mailbox.id)
     with ThreadPoolExecutor(len(Direction), thread_name_prefix="mailcrm-try") as pool:
         run = functools.partial(_try_one, services, mailbox, credentials, on_step)
         return dict(zip(asked, pool.map(run, asked), strict=True))

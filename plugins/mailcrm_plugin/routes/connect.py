@@ -56,6 +56,7 @@ def show_edit(request: Request, person: Operator, mailbox_id: str) -> HTMLRespon
 @router.post("/connect/propose")
 def propose(request: Request, person: Operator, form: Submitted) -> HTMLResponse:
     """Settings for an address, from the table of providers."""
+    _authorise(person, form, form.fields.get("id", ""))
     proposal, complaint = None, None
     try:
         proposal = run_propose(form.fields.get("address", ""))
@@ -77,6 +78,7 @@ def propose(request: Request, person: Operator, form: Submitted) -> HTMLResponse
 @router.post("/connect/look")
 def look(request: Request, person: Operator, form: Submitted) -> HTMLResponse:
     """The server's folders, and exactly what the first window holds."""
+    _authorise(person, form, form.mailbox_id)
     credential = _credentials(person, form).get(Direction.IMAP)
     if credential is None:
         raise HTTPException(422, "Enter the IMAP password first.")
@@ -86,13 +88,15 @@ def look(request: Request, person: Operator, form: Submitted) -> HTMLResponse:
 
 @router.post("/connect/test")
 def test_settings(person: Operator, form: Submitted) -> StreamingResponse:
-    """Both directions side by side, stage by stage; nothing is stored."""
+    """Both directions side by side, stage by stage; no setting is stored."""
+    _authorise(person, form, form.mailbox_id)
     return stream(_test(person, form, {}))
 
 
 @router.post("/connect/save")
 def save(person: Operator, form: Submitted) -> StreamingResponse:
     """Test, and where reading works, connect."""
+    _authorise(person, form, form.mailbox_id)
     _check_team(person, form)
     return stream(_connect(person, form))
 
@@ -111,8 +115,10 @@ def _test(person: Person, form: ConnectForm, found: Results) -> Iterator[Event]:
         yield problem(f"Enter the {names} password.", *(f"{d.value}_password" for d in missing))
         return
     yield stages_event(mailbox)
-    again = form.fields.get("again") == "yes"
-    yield from trial_events(draft, credentials, again, found)
+    if form.fields.get("again") == "yes":
+        with written_down(person, "mailbox.try_again", mailbox.id):
+            services().upkeep.logins.lift_refusals(mailbox.id)
+    yield from trial_events(draft, credentials, found)
     if found:
         yield {"type": "tested", "ok": all(r.state is VerifyState.OK for r in found.values())}
 
@@ -209,6 +215,21 @@ def _stored(mailbox_id: str, direction: Direction) -> Credential | None:
         return services().credentials.read_credential(mailbox_id, direction)
     except CredentialError:
         return None
+
+
+def _authorise(person: Person, form: ConnectForm, mailbox_id: str) -> None:
+    """Whoever names a mailbox that there is, or was, has to be its operator.
+
+    Raises:
+        UnknownMailboxError, HTTPException: they are not.
+    """
+    editing = form.fields.get("editing", "")
+    if editing:
+        person.check(editing, Role.OPERATOR)
+    if mailbox_id == editing or services().registry.find_entry(mailbox_id) is None:
+        return
+    if not person.sees(mailbox_id, Role.OPERATOR):
+        raise HTTPException(403, "This short name is taken; choose another one.")
 
 
 def _check_team(person: Person, form: ConnectForm) -> None:

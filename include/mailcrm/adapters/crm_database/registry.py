@@ -12,8 +12,8 @@ from mailcrm.adapters.crm_database.health import write_health
 from mailcrm.adapters.crm_database.schema import mailbox_health, mailboxes
 from mailcrm.adapters.registry_entry import mailbox_from_entry, mailbox_to_entry
 from mailcrm.errors import SettingsError, UnknownMailboxError
-from mailcrm.records import Mailbox, MailboxState, VerifyResult
-from mailcrm.records.registry import RegistryEntry
+from mailcrm.records import Mailbox, MailboxState, Ownership, VerifyResult
+from mailcrm.records.registry import NO_TEAM, RegistryEntry
 
 __all__ = ["RegistryTables"]
 
@@ -91,6 +91,18 @@ class RegistryTables:
             (_to_entry(row, health.get(row.mailbox_id, {})) for row in rows),
             key=lambda entry: entry.mailbox_id,
         )
+
+    @retried
+    def find_entry(self, mailbox_id: str) -> RegistryEntry | None:
+        """One in whatever state, also removed; None where there never was one."""
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(mailboxes).where(mailboxes.c.mailbox_id == mailbox_id)
+            ).one_or_none()
+            if row is None:
+                return None
+            health = _read_health(connection, [mailbox_id])
+        return _to_entry(row, health.get(mailbox_id, {}))
 
     @retried
     def read_stamp(self) -> str:
@@ -188,4 +200,16 @@ def _to_entry(row: Row[Any], health: Mapping[str, Mapping[str, object]]) -> Regi
         mailbox=mailbox,
         error=error,
         health=health,
+        owner_team=_owner_team(row.entry),
     )
+
+
+def _owner_team(entry: Any) -> str | None:
+    """Who owns it, also where the entry is wrong otherwise."""
+    if not isinstance(entry, dict):
+        return NO_TEAM
+    shared = entry.get("shared")
+    if not shared and entry.get("ownership") != Ownership.SHARED.value:
+        return None
+    team = shared.get("owner_team") if isinstance(shared, dict) else None
+    return team if isinstance(team, str) and team.strip() else NO_TEAM
