@@ -125,11 +125,9 @@ Admin = Annotated[Person, Depends(Requires(Role.ADMIN))]
 
 
 def owner_team(mailbox_id: str) -> str | None:
-    """The team that owns a shared mailbox, None where it has none or is not known."""
-    try:
-        return _team_of(services().registry.read_mailbox(mailbox_id))
-    except UnknownMailboxError:
-        return None
+    """The team that owns a mailbox, or owned it until it was removed; None where none does."""
+    entry = services().registry.find_entry(mailbox_id)
+    return None if entry is None else entry.owner_team
 
 
 def _has_somewhere(person: Person, role: Role) -> bool:

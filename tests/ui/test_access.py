@@ -1,6 +1,7 @@
 """Who may open and change what: every route of the application, as people of each role."""
 
 import dataclasses
+import datetime as dt
 import json
 import re
 import sqlite3
@@ -11,9 +12,12 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from faults.world import letter
 from mailcrm.records import Mailbox, Ownership, SharedChecklist
+from mailcrm.services.status import list_quarantine
 from servers.mailboxes import make_mailbox
 from ui.airflow_pages import ROOT, AirflowPages
+from ui.syncing import sync
 
 LIST_ROUTES = """
 import json, sys
@@ -143,6 +147,25 @@ def test_team_sees_its_own_mailboxes_only(pages: AirflowPages) -> None:
         "sue": {"teamsupport@"},
         "ada": {"teamsales@", "teamsupport@"},
     }
+
+
+@pytest.mark.row("R184")
+def test_removed_mailbox_stays_with_its_team(pages: AirflowPages) -> None:
+    old = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    assert sync(pages, "left_sales", [letter("left-1", old, sender="", subject="left")]) is None
+    with pages.services() as services:
+        number = list_quarantine(services, "left_sales")[0]["quarantine_id"]
+        services.registry.write_mailbox(of_team("left_sales", "Sales"), services.clock.now())
+        services.registry.set_state("left_sales", "removed", services.clock.now())
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        found = database.execute("SELECT run_id FROM sync_runs WHERE mailbox_id = 'left_sales'")
+        run_id = found.fetchone()[0]
+    paths = (f"runs/{run_id}", f"quarantine/{number}", "quarantine?mailbox=left_sales")
+    seen = {}
+    for user in ("sam", "sue"):
+        with pages.client(user) as client:
+            seen[user] = {client.get(f"/mailcrm/{path}").status_code for path in paths}
+    assert seen == {"sam": {200}, "sue": {404}}
 
 
 RANKS = ("VIEWER", "ANALYST", "OPERATOR", "ADMIN")

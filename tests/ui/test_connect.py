@@ -219,6 +219,22 @@ def test_connect_again_by_its_operator_is_written_down_and_lifts(
     assert deeds(pages, "tried_again") == [("otto", "mailbox.try_again", "asked")]
 
 
+def test_connect_removed_id_needs_the_role_on_its_old_team(
+    pages: AirflowPages, dovecot: DovecotServer, sink: SmtpSink
+) -> None:
+    with pages.services() as services:
+        services.registry.write_mailbox(of_team("was_sales", "Sales"), services.clock.now())
+        services.registry.set_state("was_sales", "removed", services.clock.now())
+    fields = form(dovecot, sink, "was_sales")
+    with pages.client("sue") as client:
+        headers = {"X-Mailcrm-Token": token_of(client)}
+        for route in CONNECT_ROUTES:
+            answer = client.post(f"/mailcrm/connect/{route}", data=fields, headers=headers)
+            assert answer.status_code == 403, route
+    with pages.client("sam") as client:
+        assert send(client, "/connect/save", fields)[-1]["type"] == "connected"
+
+
 def test_propose_known_provider_fills_in_and_advises_oauth(pages: AirflowPages) -> None:
     with pages.client("otto") as client:
         headers = {"X-Mailcrm-Token": token_of(client)}
