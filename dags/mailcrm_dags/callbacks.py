@@ -4,6 +4,8 @@ import asyncio
 import logging
 from typing import Any
 
+from mailcrm_dags.connections import AirflowCredentials
+
 __all__ = ["tell_stale"]
 
 logger = logging.getLogger(__name__)
@@ -18,7 +20,7 @@ def _tell(mailbox_id: str) -> None:
     from mailcrm.services.chores import run_freshness
     from mailcrm.services.wiring import open_services
 
-    with open_services() as services:
+    with open_services(credentials=AirflowCredentials()) as services:
         found = run_freshness(services, mailbox_id)
     for freshness in found:
         logger.warning("chores.deadline mailbox=%s stale=%s", mailbox_id, freshness.is_stale)

@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from mailcrm_dags.connections import AirflowCredentials
+
 __all__ = ["health_digest", "registry_copy", "rematch", "retention"]
 
 
@@ -27,7 +29,7 @@ def health_digest() -> dict[str, Any]:
     from mailcrm.services.chores import run_digest
     from mailcrm.services.wiring import open_services
 
-    with open_services() as services:
+    with open_services(credentials=AirflowCredentials()) as services:
         digest = asdict(run_digest(services))
     return {name: dict(v) if isinstance(v, dict) else v for name, v in digest.items()}
 

@@ -11,7 +11,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from mailcrm.errors import ImapCredentialError, SettingsError, SmtpCredentialError
-from mailcrm.records import Credential, Direction, TokenRefresh
+from mailcrm.records import ConnectionFields, Credential, Direction, TokenRefresh
 
 __all__ = ["AirflowConnections"]
 
@@ -71,6 +71,20 @@ class AirflowConnections:
         return (
             f"the Connection {conn_id} comes from the environment or a secrets backend: "
             "set its login and password there"
+        )
+
+    def read_connection(self, connection_id: str) -> ConnectionFields | None:
+        """See `mailcrm.ports.Connections`."""
+        try:
+            found = Connection.get_connection_from_secrets(connection_id)
+        except AirflowNotFoundException:
+            return None
+        return ConnectionFields(
+            host=found.host or "",
+            port=found.port,
+            login=found.login or "",
+            password=found.password or "",
+            extra=found.extra_dejson,
         )
 
     def forget(self, mailbox_id: str) -> None:

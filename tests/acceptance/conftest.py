@@ -69,17 +69,38 @@ class Home:
 
     def run_dags(self, runs: Sequence[tuple[str, Mapping[str, object]]]) -> list[dict[str, Any]]:
         """Run DAGs of mailboxes, one after the other: (mailbox id, params) each."""
-        wanted = [{"dag_id": f"mailbox__{name}", "conf": dict(conf)} for name, conf in runs]
+        return self.run_dag_ids([(f"mailbox__{name}", conf) for name, conf in runs])
+
+    def run_dag_ids(self, runs: Sequence[tuple[str, Mapping[str, object]]]) -> list[dict[str, Any]]:
+        """Run any DAGs, one after the other: (DAG id, params) each."""
+        wanted = [{"dag_id": dag_id, "conf": dict(conf)} for dag_id, conf in runs]
         done = self._run([sys.executable, str(RUNNER)], json.dumps(wanted))
         self.log = done.stdout + done.stderr
         (self.path / "dag.log").write_text(self.log)  # pytest keeps the folders of failed tests
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.rpartition("\n@@")[2])
 
-    def _run(self, command: list[str], stdin: str | None) -> subprocess.CompletedProcess[str]:
+    def run_python(self, program: str) -> None:
+        """Run a program as a component of Airflow that reads its database, such as a server."""
+        done = self._run(
+            [sys.executable, "-c", program], None, {"_AIRFLOW_PROCESS_CONTEXT": "server"}
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def add_airflow_connection(self, name: str, fields: Mapping[str, object]) -> None:
+        """Keep a connection in Airflow's own database, and nowhere else."""
+        text = json.dumps(fields)
+        command = ["connections", "add", name, "--conn-json", text]
+        self._run([sys.executable, "-m", "airflow", "connections", "delete", name], None)
+        done = self._run([sys.executable, "-m", "airflow", *command], None)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def _run(
+        self, command: list[str], stdin: str | None, more: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            env=self.environment(),
+            env={**self.environment(), **(more or {})},
             cwd=self.path,
             input=stdin,
             capture_output=True,

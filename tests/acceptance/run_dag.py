@@ -1,4 +1,4 @@
-"""Runs mailbox DAGs with `dag.test()` in a process of its own and prints every task's end.
+"""Runs DAGs with `dag.test()` in a process of its own and prints every task's end.
 
 stdin: a JSON list of {"dag_id", "conf"}, with "logical_date" (ISO) for a run whose id shall be
 known: the same again is a retry of that run. stdout ends in a JSON list of {"state", "tasks"}.
@@ -10,6 +10,8 @@ import sys
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
+
+MAILBOX = "mailbox__"
 
 
 def run(
@@ -42,15 +44,17 @@ def main() -> None:
     """Parse and run each."""
     manager = DagBundlesManager()
     manager.sync_bundles_to_db()
-    bundle = manager.get_bundle("mailboxes")
+    # Parsed anew for each run, as in a real task: a run's params stay in the DAG object.
+    results = [run(parse(manager, wanted["dag_id"]), **wanted) for wanted in json.load(sys.stdin)]
+    sys.stdout.write("\n@@" + json.dumps(results))
+
+
+def parse(manager: DagBundlesManager, dag_id: str) -> DagBag:
+    """The DAGs of the bundle that has this one."""
+    bundle = manager.get_bundle("mailboxes" if dag_id.startswith(MAILBOX) else "dags-folder")
     bundle.initialize()
     bundle.refresh()
-    # Parsed anew for each run, as in a real task: a run's params stay in the DAG object.
-    results = [
-        run(DagBag(bundle.path, bundle_name=bundle.name), **wanted)
-        for wanted in json.load(sys.stdin)
-    ]
-    sys.stdout.write("\n@@" + json.dumps(results))
+    return DagBag(bundle.path, bundle_name=bundle.name)
 
 
 main()

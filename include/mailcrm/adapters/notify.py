@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from mailcrm.adapters.notify_mail import MailChannel
-from mailcrm.records import Notice
+from mailcrm.records import Delivery, Notice
 
 __all__ = ["RealNotifier"]
 
@@ -24,7 +24,7 @@ class RealNotifier:
         self._webhook = webhook
         self._mail = mail
 
-    def send(self, notice: Notice) -> bool:
+    def send(self, notice: Notice) -> Delivery:
         """See `Notifier`; with neither webhook nor mail the log is enough.
 
         It went out where one of them took it: nobody shall be told twice.
@@ -37,10 +37,13 @@ class RealNotifier:
         )
         tried = []
         if self._webhook is not None:
-            tried.append(_post(self._webhook, notice))
+            is_sent = _post(self._webhook, notice)
+            tried.append(Delivery.SENT if is_sent else Delivery.FAILED)
         if self._mail is not None:
             tried.append(self._mail.send(notice))
-        return any(tried) or not tried
+        if not tried or Delivery.SENT in tried:
+            return Delivery.SENT
+        return Delivery.FAILED if Delivery.FAILED in tried else Delivery.NO_WAY
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -14,6 +14,7 @@ from mailcrm.records import (
     Backfill,
     ConnectionFields,
     Credential,
+    Delivery,
     Direction,
     Encryption,
     Endpoint,
@@ -46,8 +47,8 @@ class MailChannel:
         self._servers = servers
         self._clock = clock
 
-    def send(self, notice: Notice) -> bool:
-        """Whether it went out, or may have: then it is not sent again. Never raises."""
+    def send(self, notice: Notice) -> Delivery:
+        """Sent where it went out, or may have: then it is not sent again. Never raises."""
         try:
             fields = self._connections.read_connection(self._connection_id)
             if fields is None:
@@ -55,7 +56,7 @@ class MailChannel:
             route, credential = read_route(self._connection_id, fields)
         except SettingsError as error:
             logger.warning("credentials.notice_unfit notice=%d error=%s", notice.notice_id, error)
-            return False
+            return Delivery.NO_WAY
         content = _compose(notice, route.address, self._clock.now().timestamp())
         result = self._servers.send_message(route, credential, content, notice.recipient)
         is_sent = result.state is VerifyState.OK or (
@@ -68,7 +69,7 @@ class MailChannel:
                 result.state.value,
                 result.stage,
             )
-        return is_sent
+        return Delivery.SENT if is_sent else Delivery.FAILED
 
 
 def read_route(connection_id: str, fields: ConnectionFields) -> tuple[Mailbox, Credential | None]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mailcrm.records import (
     ChecklistAnswer,
+    Delivery,
     Direction,
     LoginRefusal,
     Notice,
@@ -45,16 +46,19 @@ class Notices(Protocol):
         """Take every waiting notice, so that nobody else sends it; oldest first."""
         ...
 
-    def finish_notice(self, notice_id: int, is_sent: bool, now: dt.datetime) -> None:
-        """Keep that it went out; or let it wait for another try, a few times."""
+    def finish_notice(self, notice_id: int, delivery: Delivery, now: dt.datetime) -> None:
+        """Keep that it went out; or let it wait for another try, a few times.
+
+        Where there was no way to send it, nothing was tried: that does not count.
+        """
         ...
 
 
 class Notifier(Protocol):
     """Tells people."""
 
-    def send(self, notice: Notice) -> bool:
-        """Whether it went out everywhere. Never raises."""
+    def send(self, notice: Notice) -> Delivery:
+        """Whether somebody took it. Never raises."""
         ...
 
 

@@ -3,6 +3,7 @@
 from mailcrm.records.check import BatchMeasures, CheckReport, CheckResult
 from mailcrm.records.health import (
     ChecklistAnswer,
+    Delivery,
     Health,
     HealthState,
     LoginRefusal,
@@ -100,6 +101,7 @@ __all__ = [
     "ConversationPlan",
     "Credential",
     "Decision",
+    "Delivery",
     "Direction",
     "Encryption",
     "Endpoint",

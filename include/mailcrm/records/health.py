@@ -8,6 +8,7 @@ from mailcrm.records.mailbox import Direction
 
 __all__ = [
     "ChecklistAnswer",
+    "Delivery",
     "Health",
     "HealthState",
     "LoginRefusal",
@@ -50,6 +51,14 @@ class NoticeEvent(StrEnum):
 
     BROKE = "broke"
     RECOVERED = "recovered"
+
+
+class Delivery(StrEnum):
+    """What became of a notice; `no_way` where there was no connection to send it through."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    NO_WAY = "no_way"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import logging
 
 from mailcrm.errors import MailcrmError
+from mailcrm.records import Delivery
 from mailcrm.services.wiring import Services
 
 __all__ = ["send_notices"]
@@ -22,9 +23,9 @@ def send_notices(services: Services) -> int:
     sent = 0
     try:
         for notice in services.upkeep.notices.claim_notices(services.clock.now()):
-            is_sent = services.upkeep.notifier.send(notice)
-            services.upkeep.notices.finish_notice(notice.notice_id, is_sent, services.clock.now())
-            sent += is_sent
+            delivery = services.upkeep.notifier.send(notice)
+            services.upkeep.notices.finish_notice(notice.notice_id, delivery, services.clock.now())
+            sent += delivery is Delivery.SENT
     except MailcrmError as error:
         logger.warning("credentials.notices_failed error=%s", type(error).__name__)
     return sent

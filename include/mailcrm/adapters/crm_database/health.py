@@ -14,6 +14,7 @@ from mailcrm.adapters.crm_database.schema import (
 )
 from mailcrm.credentials import decide_event, decide_health
 from mailcrm.records import (
+    Delivery,
     Direction,
     Health,
     HealthState,
@@ -178,12 +179,18 @@ class NoticeTables:
         return sorted(notices, key=lambda notice: notice.notice_id)
 
     @retried
-    def finish_notice(self, notice_id: int, is_sent: bool, now: dt.datetime) -> None:
+    def finish_notice(self, notice_id: int, delivery: Delivery, now: dt.datetime) -> None:
         """See `ports.Notices`."""
+        is_sent = delivery is Delivery.SENT
         values: dict[str, Any] = {"sent_at": now} if is_sent else {"claimed_at": None}
+        if delivery is Delivery.NO_WAY:
+            values["attempts"] = mailbox_notices.c.attempts - 1
         with writing(self._engine) as connection:
             connection.execute(
                 update(mailbox_notices)
-                .where(mailbox_notices.c.notice_id == notice_id)
+                .where(
+                    mailbox_notices.c.notice_id == notice_id,
+                    mailbox_notices.c.claimed_at.is_not(None),
+                )
                 .values(**values)
             )
