@@ -60,7 +60,7 @@ def _post(url: str, notice: Notice) -> bool:
         "reason": notice.reason,
         "recipient": notice.recipient,
         "text": f"mailcrm: {notice.direction.value} of mailbox {notice.mailbox_id} "
-        f"{notice.event.value}: {notice.reason}",
+        f"{notice.event.value.replace('_', ' ')}: {notice.reason}",
     }
     if urlsplit(url).scheme not in ("http", "https"):
         logger.warning("credentials.webhook_unfit notice=%d", notice.notice_id)

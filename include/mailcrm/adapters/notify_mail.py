@@ -32,6 +32,11 @@ logger = logging.getLogger(__name__)
 # Its rejected logins are kept under this id, like those of a mailbox.
 _ROUTE_ID: Final = "notices"
 _PORTS: Final = {Encryption.TLS: 465, Encryption.STARTTLS: 587, Encryption.NONE: 25}
+_STATES: Final = {
+    NoticeEvent.BROKE: "is broken",
+    NoticeEvent.RECOVERED: "works again",
+    NoticeEvent.FAILED_SENDS: "failed for some recipients",
+}
 _DIRECTIONS: Final = {Direction.IMAP: "Reading", Direction.SMTP: "Sending"}
 
 
@@ -118,7 +123,7 @@ def _compose(notice: Notice, sender: str, moment: float) -> bytes:
     """A fixed form; the reason is our own advice, on one line."""
     what = _DIRECTIONS[notice.direction]
     is_broken = notice.event is NoticeEvent.BROKE
-    state = "is broken" if is_broken else "works again"
+    state = _STATES[notice.event]
     message = email.message.EmailMessage(policy=email.policy.SMTP)
     message["From"] = _address(sender, "mailcrm")
     message["To"] = _address(notice.recipient)

@@ -54,6 +54,18 @@ class Notices(Protocol):
         ...
 
 
+class FailedSends(Protocol):
+    """Bounces that a shared mailbox received, and who watches for them."""
+
+    def claim_failed_sends(self, now: dt.datetime) -> Sequence[Notice]:
+        """Take all that nobody was told of yet, as one notice for each mailbox and monitor."""
+        ...
+
+    def release_failed_sends(self, notice: Notice) -> None:
+        """Let what a claimed notice told of wait again; it could not be sent."""
+        ...
+
+
 class Notifier(Protocol):
     """Tells people."""
 
@@ -104,6 +116,7 @@ class Upkeep:
 
     logins: Logins
     notices: Notices
+    failed_sends: FailedSends
     notifier: Notifier
     trips: RoundTrips
     answers: Answers

@@ -51,6 +51,7 @@ class NoticeEvent(StrEnum):
 
     BROKE = "broke"
     RECOVERED = "recovered"
+    FAILED_SENDS = "failed_sends"
 
 
 class Delivery(StrEnum):
@@ -63,10 +64,10 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One change of health that people are told once.
+    """One change of health, or failed sends since the last word, that people are told once.
 
     `recipient` is who looks after the credentials (rotation_owner of a shared mailbox, else the
-    mailbox's own address); `reason` holds no secret.
+    mailbox's own address), or failed_send_monitor for failed sends; `reason` holds no secret.
     """
 
     notice_id: int

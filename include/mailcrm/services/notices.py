@@ -1,4 +1,4 @@
-"""Tells people once when a direction breaks, and once when it works again."""
+"""Tells people once when a direction breaks or works again, and of failed sends."""
 
 import logging
 
@@ -26,6 +26,11 @@ def send_notices(services: Services) -> int:
             delivery = services.upkeep.notifier.send(notice)
             services.upkeep.notices.finish_notice(notice.notice_id, delivery, services.clock.now())
             sent += delivery is Delivery.SENT
+        for notice in services.upkeep.failed_sends.claim_failed_sends(services.clock.now()):
+            is_sent = services.upkeep.notifier.send(notice) is Delivery.SENT
+            sent += is_sent
+            if not is_sent:
+                services.upkeep.failed_sends.release_failed_sends(notice)
     except MailcrmError as error:
         logger.warning("credentials.notices_failed error=%s", type(error).__name__)
     return sent

@@ -12,6 +12,7 @@ from mailcrm.adapters.crm_database.approvals import ApprovalTables
 from mailcrm.adapters.crm_database.chores import ChoreTables
 from mailcrm.adapters.crm_database.contacts import ContactTables
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.failed_sends import FailedSendTables
 from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
 from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.ledger import LedgerTables
@@ -137,6 +138,7 @@ def make_upkeep(engine: Engine, settings: Settings) -> Upkeep:
     return Upkeep(
         logins=LoginTables(engine),
         notices=NoticeTables(engine),
+        failed_sends=FailedSendTables(engine),
         notifier=RealNotifier(None if webhook is None else webhook.get_secret_value()),
         trips=RoundTripTables(engine),
         answers=AnswerTables(engine),
