@@ -20,7 +20,6 @@ from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request
 
 from mailcrm.errors import UnknownMailboxError
-from mailcrm.records import Mailbox
 from mailcrm.records.registry import RegistryEntry
 from mailcrm_plugin.state import services
 
@@ -34,6 +33,7 @@ __all__ = [
     "Role",
     "Viewer",
     "current_person",
+    "judged_mailboxes",
 ]
 
 
@@ -68,10 +68,9 @@ class Person:
         """Whether they have at least this role on a mailbox, by its id."""
         return self.role_on(mailbox_id, owner_team(mailbox_id)) >= role
 
-    def sees_entry(self, entry: RegistryEntry) -> bool:
-        """Whether they may see a mailbox, by its entry: for lists of many."""
-        team = _team_of(entry.mailbox) if entry.mailbox is not None else None
-        return self.role_on(entry.mailbox_id, team) >= Role.VIEWER
+    def sees_entry(self, entry: RegistryEntry, role: Role = Role.VIEWER) -> bool:
+        """The same by its entry, right or wrong: for lists of many, without asking for each."""
+        return self.role_on(entry.mailbox_id, entry.owner_team) >= role
 
     def check(self, mailbox_id: str, role: Role = Role.VIEWER) -> None:
         """Refuse unless they have the role on a mailbox.
@@ -130,15 +129,25 @@ def owner_team(mailbox_id: str) -> str | None:
     return None if entry is None else entry.owner_team
 
 
+def judged_mailboxes(
+    person: Person, mailbox_id: str | None = None, role: Role = Role.ANALYST
+) -> list[str]:
+    """The mailboxes that they may judge, or have another role on, by id; only the one asked for.
+
+    Raises:
+        UnknownMailboxError, HTTPException: that one is not theirs.
+    """
+    if mailbox_id:
+        person.check(mailbox_id, role)
+        return [mailbox_id]
+    entries = services().registry.list_entries()
+    return [entry.mailbox_id for entry in entries if person.sees_entry(entry, role)]
+
+
 def _has_somewhere(person: Person, role: Role) -> bool:
     if role > Role.ANALYST:  # the routes for these name a mailbox, or make one
         return False
-    mailboxes = services().registry.list_mailboxes()
-    return any(person.role_on(m.id, _team_of(m)) >= role for m in mailboxes)
-
-
-def _team_of(mailbox: Mailbox) -> str | None:
-    return mailbox.shared.owner_team if mailbox.shared is not None else None
+    return any(person.sees_entry(entry, role) for entry in services().registry.list_entries())
 
 
 def _refusal(role: Role) -> str:

@@ -168,6 +168,30 @@ def test_removed_mailbox_stays_with_its_team(pages: AirflowPages) -> None:
     assert seen == {"sam": {200}, "sue": {404}}
 
 
+def test_wrong_entry_is_shown_to_its_team_and_hinders_nobody_else(pages: AirflowPages) -> None:
+    with pages.services() as services:
+        for name, team in (("spoilt", "Sales"), ("sound", "Support")):
+            services.registry.write_mailbox(of_team(name, team), services.clock.now())
+    spoil = "UPDATE mailboxes SET entry = json_set(entry, '$.imap', 'sp0ilt') WHERE mailbox_id = ?"
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        database.execute(spoil, ["spoilt"])
+    shown = {}
+    for user in ("sam", "sue"):
+        with pages.client(user) as client:
+            for path in ("quarantine", "reviews", "match", "match/counts", "mailboxes"):
+                answer = client.get(f"/mailcrm/{path}")
+                assert answer.status_code == 200, (user, path)
+                assert ("spoilt" in answer.text) <= (user == "sam"), (user, path)
+            shown[user] = client.get("/mailcrm/mailboxes/spoilt")
+    with sqlite3.connect(pages.home / "mailcrm.db") as database:
+        database.execute("DELETE FROM mailboxes WHERE mailbox_id = 'spoilt'")
+    assert shown["sam"].status_code == 200
+    assert "Its entry is wrong" in shown["sam"].text
+    assert "New password" in shown["sam"].text
+    assert shown["sue"].status_code == 404
+    assert "imap" not in shown["sue"].text
+
+
 RANKS = ("VIEWER", "ANALYST", "OPERATOR", "ADMIN")
 # Styles and scripts, and the page for what is not there: for everybody who is logged in.
 FOR_EVERYBODY = {"/static/{name}", "/{rest:path}"}

@@ -8,7 +8,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailcrm.records import Direction
 from mailcrm.records.pages import RunLine
-from mailcrm.records.registry import RegistryEntry
 from mailcrm.services.registry import pause_mailbox, remove_mailbox, resume_mailbox, show_mailbox
 from mailcrm.services.rotate import run_rotate
 from mailcrm.services.verify import run_verify
@@ -54,7 +53,7 @@ def show(
         entry=entry,
         here=mailbox_path(mailbox_id),
         dag_path=dag_path(mailbox_id),
-        held_role=person.role_on(mailbox_id, _team(entry)),
+        held_role=person.role_on(mailbox_id, entry.owner_team),
         imap=health_look(entry.health.get("imap")),
         smtp=health_look(entry.health.get("smtp")),
         events=pages.list_health_events(mailbox_id, EVENTS_SHOWN),
@@ -84,7 +83,7 @@ def show_dag_state(request: Request, person: Viewer, mailbox_id: str) -> HTMLRes
         here=mailbox_path(mailbox_id),
         dag=read_dags([mailbox_id]).get(mailbox_id),
         dag_path=dag_path(mailbox_id),
-        held_role=person.role_on(mailbox_id, _team(entry)),
+        held_role=person.role_on(mailbox_id, entry.owner_team),
     )
 
 
@@ -200,10 +199,6 @@ def _is_live(last: RunLine | None, started: str, now: dt.datetime) -> bool:
     if last is not None and last.state == "running":
         return True
     return bool(started) and (last is None or now - last.started_at > SOON)
-
-
-def _team(entry: RegistryEntry) -> str | None:
-    return entry.mailbox.shared.owner_team if entry.mailbox and entry.mailbox.shared else None
 
 
 def _back(mailbox_id: str, more: str = "") -> Response:

@@ -14,9 +14,8 @@ from mailcrm.services.match_quality import (
     rate_rules,
 )
 from mailcrm.services.rematch import run_rematch
-from mailcrm_plugin.access import Analyst, Role
+from mailcrm_plugin.access import Analyst, Role, judged_mailboxes
 from mailcrm_plugin.rendering import page, part
-from mailcrm_plugin.routes.reviews import judged_mailboxes
 from mailcrm_plugin.state import review_services, services
 from mailcrm_plugin.trail import written_down
 
@@ -46,7 +45,7 @@ def show_quality(request: Request, person: Analyst, mailbox: str | None = None) 
         person,
         "match.html",
         mailbox=mailbox or "",
-        mailboxes=judged_mailboxes(person, None),
+        mailboxes=judged_mailboxes(person),
         rules=rules,
         reviews=reviews,
         may_rematch=bool(mailbox) and person.sees(str(mailbox), Role.OPERATOR),

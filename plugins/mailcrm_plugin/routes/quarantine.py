@@ -13,7 +13,7 @@ from mailcrm.services.batches import release_batch
 from mailcrm.services.held_view import count_held, page_held, view_held
 from mailcrm.services.quarantine import ReplayReport, discard_message, replay_messages
 from mailcrm.services.status import list_held_batches
-from mailcrm_plugin.access import Analyst, Person, Role
+from mailcrm_plugin.access import Analyst, Person, Role, judged_mailboxes
 from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
 from mailcrm_plugin.paths import ROOT
 from mailcrm_plugin.rendering import page
@@ -60,7 +60,7 @@ def list_held(
     released: int = 0,
 ) -> HTMLResponse:
     """Held batches, and held messages, of the mailboxes that the person may judge."""
-    mailbox_ids = _mailboxes(person, mailbox)
+    mailbox_ids = judged_mailboxes(person, mailbox)
     cursor = read_cursor(after, 1)
     below = cursor[0] if cursor and isinstance(cursor[0], int) else None
     rows = page_held(services(), mailbox_ids, rule or None, below, PAGE_ROWS + 1)
@@ -70,11 +70,11 @@ def list_held(
         "quarantine.html",
         mailbox=mailbox or "",
         rule=rule or "",
-        mailboxes=_mailboxes(person, None),
+        mailboxes=judged_mailboxes(person),
         batches=[b for b in list_held_batches(services()) if b["mailbox"] in mailbox_ids],
         counts=count_held(services(), mailbox_ids),
         held=cut_page(rows, PAGE_ROWS, _cursor),
-        may_act={one for one in mailbox_ids if person.sees(one, Role.OPERATOR)},
+        may_act=frozenset(judged_mailboxes(person, role=Role.OPERATOR)),
         outcome=Outcome(published, duplicate, failed, waiting, discarded, released)
         if done
         else None,
@@ -144,15 +144,6 @@ def release(person: Analyst, batch_id: str, reason: Reason) -> RedirectResponse:
         summary = release_batch(services(), batch_id, person.user_id, reason.strip())
     counts = {name: summary.certificate.total(name) for name in ("published", "duplicate")}
     return _to(Outcome(released=1, **counts).path(mailbox_id))
-
-
-def _mailboxes(person: Person, mailbox_id: str | None) -> list[str]:
-    """Those that the person may judge, by id; only the one that was asked for."""
-    if mailbox_id:
-        person.check(mailbox_id, Role.ANALYST)
-        return [mailbox_id]
-    entries = services().registry.list_entries()
-    return sorted(e.mailbox_id for e in entries if person.sees(e.mailbox_id, Role.ANALYST))
 
 
 def _find(person: Person, quarantine_id: int, role: Role) -> HeldView:

@@ -20,15 +20,15 @@ from mailcrm.services.audit import (
     view_case,
 )
 from mailcrm.services.review import run_review
-from mailcrm_plugin.access import Analyst, Person, Role
+from mailcrm_plugin.access import Analyst, Person, Role, judged_mailboxes
 from mailcrm_plugin.evidence import draw_waterfall
 from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
 from mailcrm_plugin.paths import ROOT
 from mailcrm_plugin.rendering import page, part
-from mailcrm_plugin.state import review_services, services
+from mailcrm_plugin.state import review_services
 from mailcrm_plugin.trail import written_down
 
-__all__ = ["judged_mailboxes", "router"]
+__all__ = ["router"]
 
 router = APIRouter()
 PAGE_ROWS = 25
@@ -50,7 +50,7 @@ def list_reviews(
         person,
         "reviews.html",
         mailbox=mailbox or "",
-        mailboxes=judged_mailboxes(person, None),
+        mailboxes=judged_mailboxes(person),
         found=cut_page(rows, PAGE_ROWS, _cursor),
         names=_names(rows),
         is_first=after is None,
@@ -165,21 +165,12 @@ def timeline(
     cursor = read_cursor(after, 2)
     behind = (_moment(cursor[0]), str(cursor[1])) if cursor else None
     rows = page_timeline(
-        review_services(), contact, judged_mailboxes(person, None), behind, TIMELINE_ROWS + 1
+        review_services(), contact, judged_mailboxes(person), behind, TIMELINE_ROWS + 1
     )
     found = cut_page(
         rows, TIMELINE_ROWS, lambda row: write_cursor(row.sent_at.isoformat(), row.message_key)
     )
     return page(request, person, "timeline.html", contact=known, found=found, is_first=not after)
-
-
-def judged_mailboxes(person: Person, mailbox_id: str | None) -> list[str]:
-    """The mailboxes whose matches the person may judge, by id; only the one asked for, if any."""
-    if mailbox_id:
-        person.check(mailbox_id, Role.ANALYST)
-        return [mailbox_id]
-    entries = services().registry.list_entries()
-    return sorted(e.mailbox_id for e in entries if person.sees(e.mailbox_id, Role.ANALYST))
 
 
 def _find(person: Person, place: Place) -> CaseView:
