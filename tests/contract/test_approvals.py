@@ -6,7 +6,10 @@ import pytest
 
 from mailcrm.adapters.crm_database.approvals import ApprovalTables
 from mailcrm.adapters.crm_database.engine import make_engine
+from mailcrm.adapters.crm_database.ledger import LedgerTables
+from mailcrm.adapters.crm_database.mailbox_pages import MailboxPageTables
 from mailcrm.adapters.crm_database.migrate import upgrade
+from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.records import Window
 from mailcrm.records.approval import (
     ApprovalRequest,
@@ -59,3 +62,24 @@ def test_mailbox_without_history_has_neither_audit_pace_nor_coverage(tables: App
     assert tables.read_audit("sales", 10) == MatchAudit((), 0, 0)
     assert tables.read_pace("sales") is None
     assert tables.read_coverage("sales") == {}
+
+
+def test_coverage_of_a_folder_numbered_anew_counts_nowhere(database_url: str):
+    engine = make_engine(database_url)
+    upgrade(engine)
+    ledger = LedgerTables(engine)
+    found = []
+    for run_id, uidvalidity in (("r1", 7), ("r2", 8)):
+        lease = ledger.take_lease("sales", run_id, Window(NOW - dt.timedelta(days=40), NOW), NOW)
+        inbox = ledger.open_generation(lease, "INBOX", uidvalidity, NOW)
+        ledger.write_counts(lease, inbox.generation_id, 0, 0)
+        # The second run ends before it has read the folder.
+        ledger.finish_run(lease, "nothing_new" if run_id == "r1" else "failed", NOW)
+        coverage = (
+            ApprovalTables(engine).read_coverage("sales"),
+            MailboxPageTables(engine).read_cards(["sales"])["sales"].coverage,
+            OverviewTables(engine).read_mailbox_status("sales")["coverage"],
+        )
+        found.append([bool(one) for one in coverage])
+    assert found == [[True] * 3, [False] * 3]
+    engine.dispose()

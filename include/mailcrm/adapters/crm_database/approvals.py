@@ -7,13 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, func, select, update
 
+from mailcrm.adapters.crm_database.coverage import read_intervals
 from mailcrm.adapters.crm_database.engine import insert_into, reading, retried, writing
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
     match_decisions,
     match_reviews,
-    sync_coverage,
-    sync_generations,
     sync_runs,
 )
 from mailcrm.adapters.crm_database.schema.approvals import sync_approvals
@@ -103,19 +102,11 @@ class ApprovalTables:
         self, mailbox_id: str
     ) -> Mapping[str, Sequence[tuple[dt.datetime, dt.datetime]]]:
         """See the port."""
-        lives, coverage = sync_generations, sync_coverage
-        statement = (
-            select(lives.c.folder, lives.c.generation, coverage.c.since, coverage.c.until)
-            .join(coverage, coverage.c.generation_id == lives.c.generation_id)
-            .where(lives.c.mailbox_id == mailbox_id)
-            .order_by(lives.c.folder, lives.c.generation)
-        )
-        found: dict[str, dict[int, list[tuple[dt.datetime, dt.datetime]]]] = {}
+        found: dict[str, list[tuple[dt.datetime, dt.datetime]]] = {}
         with reading(self._engine) as connection:
-            for row in connection.execute(statement):
-                by_life = found.setdefault(row.folder, {})
-                by_life.setdefault(row.generation, []).append((row.since, row.until))
-        return {folder: by_life[max(by_life)] for folder, by_life in found.items()}
+            for one in read_intervals(connection, [mailbox_id]):
+                found.setdefault(one.folder, []).append((one.since, one.until))
+        return found
 
     @retried
     def read_audit(self, mailbox_id: str, sample_size: int) -> MatchAudit:

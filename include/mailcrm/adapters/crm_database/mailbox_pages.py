@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, case, func, or_, select
 
+from mailcrm.adapters.crm_database.coverage import read_intervals
 from mailcrm.adapters.crm_database.engine import reading, retried
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
     mailbox_notices,
     match_decisions,
     match_reviews,
-    sync_coverage,
-    sync_generations,
     sync_quarantine,
     sync_runs,
 )
@@ -134,34 +133,9 @@ def _line(row: Any) -> RunLine:
 def _coverage(
     connection: Connection, ids: Sequence[str]
 ) -> dict[str, list[tuple[str, dt.datetime, dt.datetime]]]:
-    """Intervals of the latest generation of each folder."""
-    generations, coverage = sync_generations, sync_coverage
-    latest = (
-        select(
-            generations.c.mailbox_id,
-            generations.c.folder,
-            func.max(generations.c.generation).label("generation"),
-        )
-        .where(generations.c.mailbox_id.in_(ids))
-        .group_by(generations.c.mailbox_id, generations.c.folder)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(generations.c.mailbox_id, generations.c.folder, coverage.c.since, coverage.c.until)
-        .join(coverage, coverage.c.generation_id == generations.c.generation_id)
-        .join(
-            latest,
-            and_(
-                latest.c.mailbox_id == generations.c.mailbox_id,
-                latest.c.folder == generations.c.folder,
-                latest.c.generation == generations.c.generation,
-            ),
-        )
-        .order_by(generations.c.mailbox_id, generations.c.folder, coverage.c.since)
-    )
     found: dict[str, list[tuple[str, dt.datetime, dt.datetime]]] = {}
-    for mailbox_id, folder, since, until in rows:
-        found.setdefault(mailbox_id, []).append((folder, since, until))
+    for one in read_intervals(connection, ids):
+        found.setdefault(one.mailbox_id, []).append((one.folder, one.since, one.until))
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from mailcrm.adapters.crm_database.coverage import read_intervals
 from mailcrm.adapters.crm_database.engine import reading
 from mailcrm.adapters.crm_database.history import HistoryTables
 from mailcrm.adapters.crm_database.holds import (
@@ -22,8 +23,6 @@ from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
     match_decisions,
     match_reviews,
-    sync_coverage,
-    sync_generations,
     sync_quarantine,
 )
 from mailcrm.records.metrics import MailboxMeasures
@@ -110,30 +109,9 @@ def _run(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _coverage(connection: Connection, mailbox_id: str) -> list[dict[str, Any]]:
     """Intervals of the latest generation of each folder, by folder and date."""
-    generations, coverage = sync_generations, sync_coverage
-    latest = (
-        select(generations.c.folder, func.max(generations.c.generation).label("generation"))
-        .where(generations.c.mailbox_id == mailbox_id)
-        .group_by(generations.c.folder)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(
-            generations.c.folder,
-            generations.c.generation,
-            coverage.c.since,
-            coverage.c.until,
-        )
-        .join(coverage, coverage.c.generation_id == generations.c.generation_id)
-        .join(
-            latest,
-            (latest.c.folder == generations.c.folder)
-            & (latest.c.generation == generations.c.generation),
-        )
-        .where(generations.c.mailbox_id == mailbox_id)
-        .order_by(generations.c.folder, coverage.c.since)
-    )
-    return [dict(row._mapping) for row in rows]
+    names = ("folder", "generation", "since", "until")
+    intervals = read_intervals(connection, [mailbox_id])
+    return [{name: getattr(one, name) for name in names} for one in intervals]
 
 
 def _open_reviews(connection: Connection, mailbox_id: str) -> int:
