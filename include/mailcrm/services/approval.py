@@ -3,10 +3,10 @@
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from mailcrm.backfill import approval_reasons, uncovered_days
-from mailcrm.records import Mailbox
+from mailcrm.backfill import approval_reasons, resolve_folders, uncovered_days
+from mailcrm.records import FolderEntry, Window
 from mailcrm.records.approval import (
     ApprovalRequest,
     ApprovalState,
@@ -47,7 +47,9 @@ def may_need_approval(
     policy = mailbox.approval
     if policy.over_days is None and policy.over_messages is None:
         return False
-    days = _open_days(services, mailbox, since, until, folders)
+    covered = services.approvals.read_coverage(mailbox.id)
+    names = _read_folders(folders or mailbox.folders, covered)
+    days = _open_days(services, mailbox_window(services, mailbox, since, until), names, covered)
     reviewed = services.approvals.read_audit(mailbox_id, 0).reviewed
     # As if there were more messages than any limit: only the server knows.
     most = None if policy.over_messages is None else policy.over_messages + 1
@@ -73,7 +75,9 @@ def prepare_request(
     found = run_preview(services, mailbox_id, since, until, folders)
     preview = _summarise(found, services.approvals.read_pace(mailbox_id) or FIRST_PACE)
     audit = _with_precision(services.approvals.read_audit(mailbox_id, SAMPLE_SIZE))
-    days = _open_days(services, mailbox, since, until, folders)
+    names = [folder.folder for folder in found.folders]
+    covered = services.approvals.read_coverage(mailbox.id)
+    days = _open_days(services, found.window, names, covered)
     request = ApprovalRequest(
         run_id=run_id,
         mailbox_id=mailbox_id,
@@ -119,18 +123,25 @@ def sign_off(
     decide_request(services, run_id, ApprovalState.APPROVED, ApprovalWay.COMMAND_LINE, by)
 
 
+def _read_folders(configured: Sequence[str], covered: Iterable[str]) -> tuple[str, ...]:
+    """Which folders they are, as far as can be said without the server.
+
+    One that was never read, or that only the server can tell, keeps the name that it was given,
+    and so counts as all open: then the server is asked.
+    """
+    entries = [FolderEntry(name, frozenset(), selectable=True) for name in covered]
+    found, unknown = resolve_folders(configured, entries)
+    return found + unknown
+
+
 def _open_days(
     services: Services,
-    mailbox: Mailbox,
-    since: dt.datetime | None,
-    until: dt.datetime | None,
-    folders: Sequence[str] | None,
+    window: Window,
+    names: Iterable[str],
+    covered: Mapping[str, Sequence[tuple[dt.datetime, dt.datetime]]],
 ) -> int:
-    window = mailbox_window(services, mailbox, since, until)
-    covered = services.approvals.read_coverage(mailbox.id)
-    if folders is not None:
-        covered = {name: covered.get(name, ()) for name in folders}
-    return uncovered_days(window, covered, services.clock.now())
+    read = {name: covered.get(name, ()) for name in names}
+    return uncovered_days(window, read, services.clock.now())
 
 
 def _summarise(found: Preview, pace: float) -> WindowPreview:
