@@ -112,6 +112,12 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Run reports kept for each mailbox; 0 writes none.")
     ] = 50
 
+    @field_validator("notify_webhook", "notify_smtp_connection", "allowed_hosts")
+    @classmethod
+    def _leave_empty_unset(cls, value: SecretStr | str | None) -> SecretStr | str | None:
+        """Deployments pass on what is not set as an empty text."""
+        return value or None
+
     @field_validator("files_url")
     @classmethod
     def _refuse_secret(cls, url: str | None) -> str | None:

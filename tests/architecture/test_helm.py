@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from architecture.project import ROOT
-from mailcrm.settings import Settings
+from mailcrm.settings import Settings, load_settings
 
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "helm" / "values.yaml").read_text())
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
@@ -111,6 +111,16 @@ def test_values_airflow_names_are_real_options_and_ours_are_settings() -> None:
             assert option in known[section]["options"], name
         elif name.startswith("MAILCRM_"):
             assert name.removeprefix("MAILCRM_").lower() in Settings.model_fields
+
+
+def test_settings_that_are_passed_on_empty_are_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = [n for n, v in environment().items() if n.startswith("MAILCRM_") and not v]
+    for name in empty:
+        monkeypatch.setenv(name, "")
+    settings = load_settings()
+    fields = {name.removeprefix("MAILCRM_").lower() for name in empty}
+    assert fields >= {"notify_webhook", "notify_smtp_connection", "allowed_hosts", "files_url"}
+    assert {name: getattr(settings, name) for name in fields} == dict.fromkeys(fields)
 
 
 def test_values_keys_are_those_that_the_chart_knows() -> None:
