@@ -1,6 +1,7 @@
 """Credentials in Airflow's Connections, as the API server reads and writes them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from airflow.configuration import ensure_secrets_loaded
@@ -87,9 +88,9 @@ class AirflowConnections:
             extra=found.extra_dejson,
         )
 
-    def forget(self, mailbox_id: str) -> None:
-        """Delete both of a mailbox' Connections from Airflow's database, where they are there."""
-        names = [_name(mailbox_id, direction) for direction in Direction]
+    def forget(self, mailbox_id: str, directions: Iterable[Direction] = tuple(Direction)) -> None:
+        """Delete a mailbox' Connections from Airflow's database, where they are there."""
+        names = [_name(mailbox_id, direction) for direction in directions]
         with create_session() as session:
             for row in session.scalars(select(Connection).where(Connection.conn_id.in_(names))):
                 session.delete(row)

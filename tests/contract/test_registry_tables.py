@@ -197,3 +197,17 @@ def test_list_entries_wrong_entry_belongs_to_its_team_or_to_nobody(
     entry = registry.list_entries()[0]
     assert entry.error is not None
     assert entry.owner_team == team
+
+
+def test_claim_mailbox_new_or_removed_id_is_paused_and_a_connected_one_is_left_alone(
+    registry: RegistryTables,
+) -> None:
+    assert registry.claim_mailbox(SALES, NOW)
+    assert registry.read_mailbox("sales").state is MailboxState.PAUSED
+    other = dataclasses.replace(SALES, folders=("INBOX",))
+    assert not registry.claim_mailbox(other, LATER)
+    assert registry.read_mailbox("sales").folders == SALES.folders
+    registry.set_state("sales", "removed", LATER)
+    assert registry.claim_mailbox(other, LATER)
+    mailbox = registry.read_mailbox("sales")
+    assert (mailbox.folders, mailbox.connected_at) == (("INBOX",), NOW)

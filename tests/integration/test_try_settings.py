@@ -19,6 +19,7 @@ from mailcrm.records import (
     Direction,
     Encryption,
     Endpoint,
+    MailboxState,
     Origin,
     TlsPolicy,
     TokenRefresh,
@@ -264,3 +265,45 @@ def test_upgrade_keeps_rejected_logins_and_lets_unknown_mailboxes_have_some(
         assert list(names) == ["not_stored_yet", "sales"]
     assert inspect(create_engine(database_url)).get_foreign_keys("mailbox_refusals") == []
     engine.dispose()
+
+
+def test_connect_mailbox_id_claimed_meanwhile_keeps_the_winners_credentials(
+    tmp_path: Path,
+) -> None:
+    draft = _draft(folders=["INBOX"], ownership="personal")
+    kept = []
+    with _services(tmp_path) as services:
+
+        def first() -> None:
+            with pytest.raises(SettingsError, match="connected already"):
+                connect_mailbox(services, draft, "bob", False, lambda: kept.append("bob"))
+            assert services.registry.read_mailbox("sales").state is MailboxState.PAUSED
+            kept.append("ann")
+
+        connect_mailbox(services, draft, "ann", False, first)
+        assert services.registry.read_mailbox("sales").state is MailboxState.ACTIVE
+    assert kept == ["ann"]
+
+
+@pytest.mark.parametrize("was_removed", [False, True])
+def test_connect_mailbox_credentials_not_kept_leaves_the_registry_as_it_was(
+    tmp_path: Path, was_removed: bool
+) -> None:
+    draft = _draft(folders=["INBOX"], ownership="personal")
+
+    def refuse() -> None:
+        raise SettingsError(where="Airflow Connection", problem="could not be written")
+
+    with _services(tmp_path) as services:
+        if was_removed:
+            connect_mailbox(services, {**draft, "display_name": "Old"}, "ann")
+            services.registry.set_state("sales", "removed", services.clock.now())
+        with pytest.raises(SettingsError, match="could not be written"):
+            connect_mailbox(services, draft, "ann", False, refuse)
+        assert services.registry.list_entries() == []
+        found = services.registry.find_entry("sales")
+        assert found is not None
+        assert found.mailbox is not None
+        assert (found.mailbox.display_name == "Old") is was_removed
+        connect_mailbox(services, draft, "ann")
+        assert services.registry.read_mailbox("sales").state is MailboxState.ACTIVE

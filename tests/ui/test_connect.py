@@ -182,6 +182,49 @@ def test_connect_other_team_is_refused(
         assert client.get("/mailcrm/mailboxes/theirs").status_code == 404
 
 
+def test_edit_registry_refuses_leaves_the_credentials_as_they_were(
+    pages: AirflowPages, dovecot: DovecotServer, sink: SmtpSink
+) -> None:
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON mailboxes WHEN NEW.mailbox_id = 'kept'"
+        " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    with pages.client("otto") as client:
+        fields = form(dovecot, sink, "kept")
+        assert send(client, "/connect/save", fields)[-1]["type"] == "connected"
+        with sqlite3.connect(pages.home / "mailcrm.db") as database:
+            database.execute(refuse)
+        changed = {"editing": "kept", "imap_username": "other@acme.example", "days": "9"}
+        failed = send(client, "/connect/save", {**fields, **changed})
+        stored = client.get("/api/v2/connections/mailbox_kept_imap").json()
+        with sqlite3.connect(pages.home / "mailcrm.db") as database:
+            database.execute("DROP TRIGGER refuse")
+    assert failed[-1]["type"] == "problem"
+    assert stored["login"] == "kept@acme.example"
+    assert deeds(pages, "kept")[-1] == ("otto", "mailbox.edit", "failed")
+
+
+def test_connect_registry_refuses_leaves_neither_mailbox_nor_credentials(
+    pages: AirflowPages, dovecot: DovecotServer, sink: SmtpSink
+) -> None:
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON mailboxes"
+        " WHEN NEW.mailbox_id = 'undone' AND NEW.state = 'active'"
+        " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    with pages.client("otto") as client:
+        with sqlite3.connect(pages.home / "mailcrm.db") as database:
+            database.execute(refuse)
+        failed = send(client, "/connect/save", form(dovecot, sink, "undone"))
+        with sqlite3.connect(pages.home / "mailcrm.db") as database:
+            database.execute("DROP TRIGGER refuse")
+        assert failed[-1]["type"] == "problem"
+        assert client.get("/mailcrm/mailboxes/undone").status_code == 404
+        assert client.get("/api/v2/connections/mailbox_undone_imap").status_code == 404
+        done = send(client, "/connect/save", form(dovecot, sink, "undone"))
+        assert done[-1]["type"] == "connected"
+
+
 CONNECT_ROUTES = ("propose", "look", "test", "save")
 
 

@@ -34,6 +34,10 @@ class Registry(Protocol):
         """Add or replace one; `connected_at` of the first time stays."""
         ...
 
+    def claim_mailbox(self, mailbox: Mailbox, now: dt.datetime) -> bool:
+        """Store a new one, paused; False, and nothing is stored, where its id is connected."""
+        ...
+
     def read_mailbox(self, mailbox_id: str) -> Mailbox:
         """One mailbox.
 

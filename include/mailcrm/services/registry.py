@@ -6,7 +6,7 @@ backups; a copy that cannot be written harms no change.
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mailcrm.errors import SettingsError, UnknownMailboxError
@@ -46,7 +46,11 @@ def add_mailbox(services: Services, path: Path, added_by: str = "") -> tuple[Reg
 
 
 def connect_mailbox(
-    services: Services, draft: Mapping[str, object], connected_by: str, replace: bool = False
+    services: Services,
+    draft: Mapping[str, object],
+    connected_by: str,
+    replace: bool = False,
+    keep_credentials: Callable[[], None] = lambda: None,
 ) -> tuple[RegistryEntry, str]:
     """Connect a mailbox from the values of a web form; no server is asked.
 
@@ -57,15 +61,26 @@ def connect_mailbox(
         draft: The form of a registry file, whole.
         connected_by: Who answers for a shared mailbox's checklist.
         replace: Whether an id that is registered already is changed instead of refused.
+        keep_credentials: Called once the id is this mailbox', and before it may run. Where it
+            raises, or what follows does, the registry stays as it was.
 
     Raises:
         SettingsError: a field is wrong, or the id is taken; nothing is stored.
     """
     mailbox = parse_web_draft(services, draft)
-    taken = {entry.mailbox_id for entry in services.registry.list_entries()}
-    if mailbox.id in taken and not replace:
+    if replace:
+        keep_credentials()
+        return _store(services, mailbox, connected_by)
+    before = services.registry.find_entry(mailbox.id)
+    if not services.registry.claim_mailbox(mailbox, services.clock.now()):
         raise SettingsError(where="id", problem=f"a mailbox {mailbox.id} is connected already")
-    return _store(services, mailbox, connected_by)
+    try:
+        keep_credentials()
+        keep_answers(services, mailbox, connected_by)
+        return _set_state(services, mailbox.id, MailboxState.ACTIVE), "connected"
+    except Exception:
+        _give_back(services, mailbox.id, before)
+        raise
 
 
 def parse_web_draft(
@@ -107,6 +122,14 @@ def find_twins(services: Services, mailbox_id: str, address: str) -> list[str]:
         for entry in services.registry.list_entries()
         if entry.mailbox_id != mailbox_id and entry.address.lower() == address.lower()
     ]
+
+
+def _give_back(services: Services, mailbox_id: str, before: RegistryEntry | None) -> None:
+    """Leave an id that was claimed; what was removed before is so again, as it was."""
+    now = services.clock.now()
+    if before is not None and before.mailbox is not None:
+        services.registry.write_mailbox(before.mailbox, now)
+    services.registry.set_state(mailbox_id, MailboxState.REMOVED.value, now)
 
 
 def _store(services: Services, mailbox: Mailbox, added_by: str) -> tuple[RegistryEntry, str]:

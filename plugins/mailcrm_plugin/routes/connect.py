@@ -1,5 +1,6 @@
 """Connect with IMAP/SMTP, and Edit: propose, test while one looks on, then save."""
 
+import contextlib
 from collections.abc import Iterator
 
 from fastapi import APIRouter, HTTPException, Request
@@ -143,18 +144,39 @@ def _connect(person: Person, form: ConnectForm) -> Iterator[Event]:
 
 
 def _save(person: Person, form: ConnectForm, found: Results) -> None:
-    """Credentials first, so that the mailbox' DAG finds them."""
+    """All of it, or nothing: where the registry refuses, the credentials are as before."""
     mailbox_id, is_edit = form.mailbox_id, bool(form.fields.get("editing"))
     draft = _draft(person, form)
     known = {entry.mailbox_id for entry in services().registry.list_entries()}
     if mailbox_id in known and not is_edit:
         raise SettingsError(where="id", problem=f"a mailbox {mailbox_id} is connected already")
     with written_down(person, "mailbox.edit" if is_edit else "mailbox.connect", mailbox_id):
-        for direction, credential in _credentials(person, form).items():
-            _keep(mailbox_id, direction, credential)
-        connect_mailbox(services(), draft, person.name, replace=is_edit)
+        credentials = _credentials(person, form)
+        with _credentials_put_back(mailbox_id) as before:
+
+            def keep() -> None:
+                for direction, credential in credentials.items():
+                    before[direction] = _stored(mailbox_id, direction)
+                    _keep(mailbox_id, direction, credential)
+
+            connect_mailbox(services(), draft, person.name, is_edit, keep)
         for result in found.values():
             services().registry.write_health(mailbox_id, result, services().clock.now())
+
+
+@contextlib.contextmanager
+def _credentials_put_back(mailbox_id: str) -> Iterator[dict[Direction, Credential | None]]:
+    """Stores again what the block says was there, where it fails."""
+    before: dict[Direction, Credential | None] = {}
+    try:
+        yield before
+    except Exception:
+        for direction, credential in before.items():
+            if credential is None:
+                AirflowConnections().forget(mailbox_id, [direction])
+            else:
+                _keep(mailbox_id, direction, credential)
+        raise
 
 
 def _keep(mailbox_id: str, direction: Direction, credential: Credential) -> None:

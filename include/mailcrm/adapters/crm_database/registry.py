@@ -53,6 +53,27 @@ class RegistryTables:
                 ).on_conflict_do_update(index_elements=["mailbox_id"], set_=changed)
             )
 
+    def claim_mailbox(self, mailbox: Mailbox, now: dt.datetime) -> bool:
+        """Store a new one, paused; False, and nothing is stored, where its id is connected."""
+        changed = {
+            "address": mailbox.address,
+            "entry": mailbox_to_entry(mailbox),
+            "state": MailboxState.PAUSED.value,
+            "updated_at": now,
+        }
+        with writing(self._engine) as connection:
+            insert = insert_into(connection, mailboxes).values(
+                mailbox_id=mailbox.id, connected_at=mailbox.connected_at or now, **changed
+            )
+            claimed = connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["mailbox_id"],
+                    set_=changed,
+                    where=mailboxes.c.state == MailboxState.REMOVED.value,
+                ).returning(mailboxes.c.mailbox_id)
+            ).one_or_none()
+        return claimed is not None
+
     @retried
     def read_mailbox(self, mailbox_id: str) -> Mailbox:
         """One mailbox.
