@@ -4,7 +4,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.middleware import Middleware
 
 from mailcrm_plugin.access import current_person
-from mailcrm_plugin.failures import add_failure_pages
+from mailcrm_plugin.failures import UnexpectedFailures, add_failure_pages
 from mailcrm_plugin.forgery import check_origin
 from mailcrm_plugin.headers import SecurityHeaders
 from mailcrm_plugin.routes import ROUTERS
@@ -23,7 +23,7 @@ def build_app() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         dependencies=[Depends(current_person), Depends(check_origin)],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders), Middleware(UnexpectedFailures)],
     )
     add_failure_pages(app)
     for router in ROUTERS:

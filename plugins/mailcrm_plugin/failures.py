@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailcrm.errors import (
     CredentialError,
@@ -18,7 +19,7 @@ from mailcrm.errors import (
 )
 from mailcrm_plugin.rendering import render
 
-__all__ = ["add_failure_pages"]
+__all__ = ["UnexpectedFailures", "add_failure_pages"]
 
 logger = logging.getLogger(__name__)
 _TITLES = {
@@ -35,11 +36,37 @@ _LOGIN = "Log in to Airflow, then open this page again."
 
 
 def add_failure_pages(app: FastAPI) -> None:
-    """Make every failure a page."""
+    """Make every failure a page, apart from those of `UnexpectedFailures`."""
     app.add_exception_handler(StarletteHTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(MailcrmError, _ours)
-    app.add_exception_handler(Exception, _unexpected)
+
+
+class UnexpectedFailures:
+    """A page for what nobody foresaw; inside of the other middleware, which adds its headers.
+
+    FastAPI's own handler for these sits outside of all middleware, and hands the error on to the
+    server, which would write its text to the log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; where that fails, answer unless an answer has begun."""
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except Exception as error:  # logged without its text
+            answer = _unexpected(Request(scope), error)
+            if not has_begun:
+                await answer(scope, receive, send)
 
 
 def failure(request: Request, status: int, text: str, error_id: str | None = None) -> HTMLResponse:

@@ -238,12 +238,16 @@ def test_page_that_fails_shows_an_id_and_no_trace(pages: AirflowPages) -> None:
     with pages.client("ada") as client:
         answer = client.get("/mailcrm/mailboxes/breaks")
     assert answer.status_code == 500
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
     found = re.search(r"Id <code>([0-9a-f]{12})</code>", answer.text)
     assert found
     assert "Traceback" not in answer.text
     assert marker not in answer.text
     assert f"id={found[1]}" in pages.log()
     assert marker not in pages.log()
+    assert "Exception in ASGI application" not in pages.log()
     with sqlite3.connect(pages.home / "mailcrm.db") as database:
         database.execute("DELETE FROM sync_runs WHERE run_id = 'breaks/1'")
 
