@@ -1,6 +1,7 @@
 """Pages of long lists, each beginning where the last one ended: no counting, no offsets."""
 
 import base64
+import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from typing import Generic, TypeVar
 
 from fastapi import HTTPException
 
-__all__ = ["Page", "cut_page", "read_cursor", "write_cursor"]
+__all__ = ["Page", "cut_page", "read_cursor", "read_moment", "read_number", "write_cursor"]
 
 T = TypeVar("T")
 Key = str | int | float | None
+_BROKEN = "This link is broken; begin at the first page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,35 @@ def read_cursor(text: str | None, length: int) -> tuple[Key, ...] | None:
         return None
     try:
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     fits = isinstance(values, list) and len(values) == length
     if not fits or not all(isinstance(v, str | int | float | None) for v in values):
-        raise HTTPException(400, "This link is broken; begin at the first page.")
+        raise HTTPException(400, _BROKEN)
     return tuple(values)
+
+
+def read_moment(value: Key) -> dt.datetime:
+    """A time out of a cursor.
+
+    Raises:
+        HTTPException: 400, it is none.
+    """
+    try:
+        return dt.datetime.fromisoformat(str(value)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise HTTPException(400, _BROKEN) from None
+
+
+def read_number(value: Key) -> int:
+    """A whole number out of a cursor, that a database can hold.
+
+    Raises:
+        HTTPException: 400, it is none.
+    """
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise HTTPException(400, _BROKEN)
+    return value
 
 
 def cut_page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:

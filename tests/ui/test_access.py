@@ -1,5 +1,6 @@
 """Who may open and change what: every route of the application, as people of each role."""
 
+import base64
 import dataclasses
 import datetime as dt
 import json
@@ -250,6 +251,31 @@ def test_page_that_fails_shows_an_id_and_no_trace(pages: AirflowPages) -> None:
     assert "Exception in ASGI application" not in pages.log()
     with sqlite3.connect(pages.home / "mailcrm.db") as database:
         database.execute("DELETE FROM sync_runs WHERE run_id = 'breaks/1'")
+
+
+def cursor(*values: object) -> str:
+    """A link's position with any values."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def test_lists_broken_position_in_the_link_is_a_mistake_of_the_link(pages: AirflowPages) -> None:
+    with pages.services() as services:
+        mailbox = dataclasses.replace(make_mailbox(address="c@acme.example"), id="cursors")
+        services.registry.write_mailbox(mailbox, services.clock.now())
+    early = "0001-01-01T00:00:00+23:00"
+    broken = {
+        "trail": (cursor("x"), cursor(2**70), cursor(None), "x", "W" * 9000),
+        "quarantine": (cursor("x"), cursor(-1), cursor(2**70)),
+        "mailboxes/cursors": (cursor("x", "y"), cursor(early, "y"), cursor(1)),
+        "reviews": (cursor("x", "k", "from", 0), cursor(early[:10], "k", "from", "0")),
+    }
+    with pages.client("ada") as client:
+        found = {
+            (path, text[:40]): client.get(f"/mailcrm/{path}?after={text}").status_code
+            for path, texts in broken.items()
+            for text in texts
+        }
+    assert set(found.values()) == {400}, found
 
 
 @pytest.mark.row("R219")

@@ -16,7 +16,7 @@ from mailcrm_plugin.airflow_api import ask_airflow, dag_url
 from mailcrm_plugin.connections import AirflowConnections
 from mailcrm_plugin.dags import read_dags
 from mailcrm_plugin.looks import RunLook, coverage_bars, health_look, run_look
-from mailcrm_plugin.paging import Page, cut_page, read_cursor, write_cursor
+from mailcrm_plugin.paging import Page, cut_page, read_cursor, read_moment, write_cursor
 from mailcrm_plugin.paths import ROOT, dag_path, mailbox_path
 from mailcrm_plugin.rendering import page, part
 from mailcrm_plugin.routes.widen import pending_approvals
@@ -184,7 +184,7 @@ def _rotate_page(
 
 def _runs(mailbox_id: str, after: str | None) -> Page[RunLook]:
     cursor = read_cursor(after, 2)
-    before = (dt.datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
+    before = (read_moment(cursor[0]), str(cursor[1])) if cursor else None
     rows = page_services().mailboxes.list_runs(mailbox_id, before, RUNS_SHOWN + 1)
     looks = [run_look(row) for row in rows]
     return cut_page(

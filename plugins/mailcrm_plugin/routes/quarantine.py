@@ -14,7 +14,7 @@ from mailcrm.services.held_view import count_held, page_held, view_held
 from mailcrm.services.quarantine import ReplayReport, discard_message, replay_messages
 from mailcrm.services.status import list_held_batches
 from mailcrm_plugin.access import Analyst, Person, Role, judged_mailboxes
-from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
+from mailcrm_plugin.paging import cut_page, read_cursor, read_number, write_cursor
 from mailcrm_plugin.paths import ROOT
 from mailcrm_plugin.rendering import page
 from mailcrm_plugin.state import services
@@ -62,7 +62,7 @@ def list_held(
     """Held batches, and held messages, of the mailboxes that the person may judge."""
     mailbox_ids = judged_mailboxes(person, mailbox)
     cursor = read_cursor(after, 1)
-    below = cursor[0] if cursor and isinstance(cursor[0], int) else None
+    below = read_number(cursor[0]) if cursor else None
     rows = page_held(services(), mailbox_ids, rule or None, below, PAGE_ROWS + 1)
     return page(
         request,

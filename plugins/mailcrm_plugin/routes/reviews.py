@@ -22,7 +22,7 @@ from mailcrm.services.audit import (
 from mailcrm.services.review import run_review
 from mailcrm_plugin.access import Analyst, Person, Role, judged_mailboxes
 from mailcrm_plugin.evidence import draw_waterfall
-from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
+from mailcrm_plugin.paging import cut_page, read_cursor, read_moment, read_number, write_cursor
 from mailcrm_plugin.paths import ROOT
 from mailcrm_plugin.rendering import page, part
 from mailcrm_plugin.state import review_services
@@ -163,7 +163,7 @@ def timeline(
     if known is None:
         raise HTTPException(404, "There is no such contact.")
     cursor = read_cursor(after, 2)
-    behind = (_moment(cursor[0]), str(cursor[1])) if cursor else None
+    behind = (read_moment(cursor[0]), str(cursor[1])) if cursor else None
     rows = page_timeline(
         review_services(), contact, judged_mailboxes(person), behind, TIMELINE_ROWS + 1
     )
@@ -204,13 +204,4 @@ def _behind(after: str | None) -> tuple[dt.datetime, Place] | None:
     if cursor is None:
         return None
     sent_at, key, role, position = cursor
-    if not isinstance(position, int):
-        raise HTTPException(400, "This link is broken; begin at the first page.")
-    return _moment(sent_at), Place(str(key), str(role), position)
-
-
-def _moment(value: object) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(str(value)).astimezone(dt.UTC)
-    except ValueError:
-        raise HTTPException(400, "This link is broken; begin at the first page.") from None
+    return read_moment(sent_at), Place(str(key), str(role), read_number(position))

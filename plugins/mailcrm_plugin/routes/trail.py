@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from mailcrm_plugin.access import Admin
-from mailcrm_plugin.paging import cut_page, read_cursor, write_cursor
+from mailcrm_plugin.paging import cut_page, read_cursor, read_number, write_cursor
 from mailcrm_plugin.rendering import page
 from mailcrm_plugin.state import page_services
 
@@ -24,7 +24,7 @@ def show_trail(
 ) -> HTMLResponse:
     """The latest changes, newest first; with `check`, whether all entries fit each other."""
     trail, cursor = page_services().trail, read_cursor(after, 1)
-    before = int(str(cursor[0])) if cursor else None
+    before = read_number(cursor[0]) if cursor else None
     rows = trail.list_deeds(mailbox or None, before, SHOWN + 1)
     return page(
         request,
