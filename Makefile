@@ -48,11 +48,11 @@ up: $(VENV)/.installed  ## the demo's home with the whole Airflow on http://loca
 
 test: $(VENV)/.installed-dev  ## every test, against real servers (installs missing ones when it may)
 	@bash tests/setup_servers.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 600
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --timeout 600
 
 evidence: $(VENV)/.installed-dev  ## every test, those of faults in their long form; writes docs/evidence.md
 	@bash tests/setup_servers.sh
-	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md
+	@MAILCRM_EVIDENCE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --evidence docs/evidence.md
 
 evaluate: $(VENV)/.installed-dev  ## measure on ../shared/corpora; writes docs/match-quality.md
 	@$(BIN)/python benchmarks/match_quality.py

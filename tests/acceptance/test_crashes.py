@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.needs_dovecot,
     pytest.mark.needs_postgres,
-    pytest.mark.xdist_group("whole-airflow"),
 ]
 
 OTHERS = ("killed", "lost", "rebooted", "stopped", "cut_off")

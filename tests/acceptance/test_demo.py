@@ -10,7 +10,7 @@ import pytest
 from acceptance.conftest import CLEAN, ROOT
 
 # One group: the two demos are run once, by one worker.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 def run_demo(home: Path) -> tuple[dict[str, object], str]:

@@ -16,7 +16,6 @@ from servers.smtp_sink import run_smtp_sink
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.needs_dovecot,
-    pytest.mark.xdist_group("live_airflow"),
 ]
 
 POLICY = "approval: {over_days: 10, reviewed_sample: 50}\n"

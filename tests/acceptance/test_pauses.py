@@ -10,7 +10,7 @@ import pytest
 
 from acceptance.conftest import Home
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dag_test")]
+pytestmark = pytest.mark.slow
 
 DAG_FILE = '''
 import pathlib

@@ -5,8 +5,6 @@ import pytest
 from dags.conftest import Parse, entry
 from mailcrm_dags.schedules import shift_cron
 
-pytestmark = pytest.mark.xdist_group("dags")
-
 FLOW = {
     "verify_imap": [],
     "verify_smtp": [],

@@ -13,8 +13,6 @@ from mailcrm.adapters.crm_database.registry import RegistryTables
 from mailcrm.errors import SettingsError
 from servers.mailboxes import make_mailbox
 
-pytestmark = pytest.mark.xdist_group("dags")
-
 MAILBOXES = [f"box{number}" for number in range(40)]
 PARTS = 3
 

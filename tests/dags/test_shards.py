@@ -4,8 +4,6 @@ import pytest
 
 from dags.conftest import Parse, entry
 
-pytestmark = pytest.mark.xdist_group("dags")
-
 PLACEHOLDERS = {
     "an_error_of_the_registry": (
         entry("broken", error="imap.port: must be a number"),
