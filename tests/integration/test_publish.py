@@ -151,15 +151,16 @@ def test_tickets_message_that_another_mailbox_published_opens_one_here(world: Wo
     assert world.rows("SELECT mailbox_id FROM crm_tickets") == [("sales",)]
 
 
-def test_failed_sends_are_noted_once_for_the_monitor(world: World) -> None:
+def test_failed_sends_are_noted_and_told_once_to_the_monitor(world: World) -> None:
     world.put(REPORT)
     world.run()
+    told = "SELECT notified_at IS NULL FROM failed_send_notices"
+    assert world.rows(told) == [(True,)]
     world.mailbox.folders["INBOX"].uidvalidity = 99
     world.run()
-    notices = world.rows(
-        "SELECT recipient, monitor, mailbox_id, notified_at FROM failed_send_notices"
-    )
-    assert notices == [("gone@customer.example", "post@acme.example", "sales", None)]
+    assert world.rows(told) == [(False,)]
+    notices = world.rows("SELECT recipient, monitor, mailbox_id FROM failed_send_notices")
+    assert notices == [("gone@customer.example", "post@acme.example", "sales")]
     assert world.rows("SELECT status, class FROM crm_delivery_failures") == [("5.1.1", "hard")]
 
 
