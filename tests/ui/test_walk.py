@@ -120,7 +120,7 @@ def replay_quarantine(tab: Tab) -> None:
 
 def widen(tab: Tab, news: int) -> None:
     """Count a wider window, ask for it, sign it off, and see it read."""
-    since = f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=DAYS - 1):%Y-%m-%d}"
+    since = f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=DAYS):%Y-%m-%d}"
     tab.goto("/mailcrm/mailboxes/walk")
     tab.page.fill("#w_since", since)
     tab.page.click("text=Count what it would read")
