@@ -1,15 +1,12 @@
 """Credentials out of Airflow Connections, wherever Airflow keeps those."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from mailcrm.errors import CredentialError, ImapCredentialError, SmtpCredentialError
 from mailcrm.records import ConnectionFields, Credential, Direction, TokenRefresh
 
-__all__ = ["AirflowCredentials", "read_refresh"]
+__all__ = ["AirflowCredentials"]
 
 _ERRORS: dict[Direction, type[ImapCredentialError] | type[SmtpCredentialError]] = {
     Direction.IMAP: ImapCredentialError,
@@ -37,7 +34,7 @@ class AirflowCredentials:
             raise _missing(
                 mailbox_id, direction, f"there is no Airflow Connection {conn_id}"
             ) from None
-        refresh = read_refresh(connection.extra_dejson)
+        refresh = TokenRefresh.of(connection.extra_dejson)
         for name in ("login", "password"):
             if not getattr(connection, name) and not (name == "password" and refresh):
                 reason = f"the Airflow Connection {conn_id} has no {name}"
@@ -67,13 +64,6 @@ class AirflowCredentials:
             password=connection.password or "",
             extra=connection.extra_dejson,
         )
-
-
-def read_refresh(extra: Mapping[str, Any]) -> TokenRefresh | None:
-    """How to renew a token, where the Connection's extra says so."""
-    names = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
-    found = {name: str(extra[name]) for name in names if extra.get(name)}
-    return TokenRefresh(**found) if all(name in found for name in names[:3]) else None
 
 
 def _name(mailbox_id: str, direction: Direction) -> str:

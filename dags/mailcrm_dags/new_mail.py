@@ -16,9 +16,8 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from mailcrm.errors import ImapCredentialError
-from mailcrm.records import Credential
+from mailcrm.records import Credential, TokenRefresh
 from mailcrm.records.watch import FolderMark
-from mailcrm_dags.connections import read_refresh
 
 if TYPE_CHECKING:
     from mailcrm.services.watch_wiring import WatchRuntime
@@ -80,7 +79,7 @@ class _TriggererCredentials:
             found = await Connection.async_get(conn_id)
         except AirflowNotFoundException:
             raise _missing(mailbox_id, f"there is no Airflow Connection {conn_id}") from None
-        refresh = read_refresh(await found.aextra_dejson())
+        refresh = TokenRefresh.of(await found.aextra_dejson())
         for name in ("login", "password"):
             if not getattr(found, name) and not (name == "password" and refresh):
                 raise _missing(mailbox_id, f"the Airflow Connection {conn_id} has no {name}")

@@ -12,7 +12,13 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from mailcrm.errors import ImapCredentialError, SettingsError, SmtpCredentialError
-from mailcrm.records import ConnectionFields, Credential, Direction, TokenRefresh
+from mailcrm.records import (
+    TOKEN_REFRESH_FIELDS,
+    ConnectionFields,
+    Credential,
+    Direction,
+    TokenRefresh,
+)
 
 __all__ = ["AirflowConnections"]
 
@@ -20,7 +26,6 @@ _ERRORS: dict[Direction, type[ImapCredentialError] | type[SmtpCredentialError]] 
     Direction.IMAP: ImapCredentialError,
     Direction.SMTP: SmtpCredentialError,
 }
-_REFRESH = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
 
 
 class AirflowConnections:
@@ -38,7 +43,7 @@ class AirflowConnections:
         except AirflowNotFoundException:
             reason = f"there is no Airflow Connection {conn_id}"
             raise _ERRORS[direction](mailbox_id=mailbox_id, reason=reason) from None
-        refresh = _refresh(found.extra_dejson)
+        refresh = TokenRefresh.of(found.extra_dejson)
         for name in ("login", "password"):
             if not getattr(found, name) and not (name == "password" and refresh):
                 reason = f"the Airflow Connection {conn_id} has no {name}"
@@ -105,15 +110,12 @@ def _is_held_elsewhere(conn_id: str) -> bool:
 
 def _write_extra(known: dict[str, Any], refresh: TokenRefresh | None) -> str:
     """The Connection's extra with how to renew a token, or without."""
-    others = {name: value for name, value in known.items() if name not in _REFRESH}
+    others = {name: value for name, value in known.items() if name not in TOKEN_REFRESH_FIELDS}
     if refresh is not None:
-        others |= {name: getattr(refresh, name) for name in _REFRESH if getattr(refresh, name)}
+        others |= {
+            name: getattr(refresh, name) for name in TOKEN_REFRESH_FIELDS if getattr(refresh, name)
+        }
     return json.dumps(others)
-
-
-def _refresh(extra: dict[str, Any]) -> TokenRefresh | None:
-    found = {name: str(extra[name]) for name in _REFRESH if extra.get(name)}
-    return TokenRefresh(**found) if all(name in found for name in _REFRESH[:3]) else None
 
 
 def _name(mailbox_id: str, direction: Direction) -> str:

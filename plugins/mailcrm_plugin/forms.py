@@ -14,7 +14,6 @@ __all__ = ["ConnectForm", "Submitted", "carried_over", "field_ids", "fields_of"]
 
 SHARED = ("owner_team", "record_target", "display_name_of", "rotation_owner", "failed_send_monitor")
 APPROVAL = ("over_days", "over_messages", "reviewed_sample")
-_REFRESH = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
 _DEFAULT_FOLDERS = ("INBOX", "\\Sent")
 _FAULT = re.compile(
     r"\b(imap|smtp|shared|backfill|approval)\.(\w+)"
@@ -86,9 +85,7 @@ class ConnectForm:
 
     def _refresh(self) -> TokenRefresh | None:
         given = {**self.fields, **self.secrets}
-        found = {name: given[name] for name in _REFRESH if given.get(name)}
-        is_whole = all(name in found for name in _REFRESH[:3])
-        return TokenRefresh(**found) if is_whole and given.get("auth") == "xoauth2" else None
+        return TokenRefresh.of(given) if given.get("auth") == "xoauth2" else None
 
 
 async def _read(request: Request) -> ConnectForm:

@@ -188,11 +188,7 @@ def read_token_refresh(extra: str) -> TokenRefresh | None:
         return None
     if not isinstance(loaded, dict):
         return None
-    names = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
-    found = {name: loaded[name] for name in names if isinstance(loaded.get(name), str)}
-    if not all(found.get(name) for name in names[:3]):
-        return None
-    return TokenRefresh(**found)
+    return TokenRefresh.of({name: one for name, one in loaded.items() if isinstance(one, str)})
 
 
 def _parse_json(value: str) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from mailcrm.records.health import (
     RoundTripState,
 )
 from mailcrm.records.mailbox import (
+    TOKEN_REFRESH_FIELDS,
     Approval,
     AuthKind,
     Backfill,
@@ -81,6 +82,7 @@ from mailcrm.records.sync import (
 __all__ = [
     "COUNT_NAMES",
     "EARLIEST_DAY",
+    "TOKEN_REFRESH_FIELDS",
     "Approval",
     "Attachment",
     "AuthKind",

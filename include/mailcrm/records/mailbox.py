@@ -136,6 +136,9 @@ class Mailbox:
         return frozenset(a.lower() for a in (self.address, *self.own_addresses))
 
 
+TOKEN_REFRESH_FIELDS = ("token_url", "client_id", "refresh_token", "client_secret", "scope")
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRefresh:
     """How a new access token is had: OAuth 2's refresh grant; secrets never show in a repr."""
@@ -145,6 +148,16 @@ class TokenRefresh:
     refresh_token: str = field(repr=False)
     client_secret: str = field(default="", repr=False)
     scope: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "TokenRefresh | None":
+        """Out of the fields' names and values, others among them; None where one is missing.
+
+        An empty value is none; the last two may be missing.
+        """
+        found = {name: str(values[name]) for name in TOKEN_REFRESH_FIELDS if values.get(name)}
+        is_whole = all(name in found for name in TOKEN_REFRESH_FIELDS[:3])
+        return cls(**found) if is_whole else None
 
 
 @dataclass(frozen=True, slots=True)
