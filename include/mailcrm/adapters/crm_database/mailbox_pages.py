@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, and_, case, func, or_, select
 
 from mailcrm.adapters.crm_database.coverage import read_intervals
 from mailcrm.adapters.crm_database.engine import reading, retried
+from mailcrm.adapters.crm_database.review_rows import waits_for_person
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
     mailbox_notices,
@@ -145,19 +146,10 @@ def _open_reviews(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     Looks at OPEN_LOOKED_AT of them at most, whatever the number of messages: where more are open,
     the numbers are lower bounds, and there is work enough.
     """
-    decisions, reviews, sightings = match_decisions, match_reviews, crm_message_sightings
-    judged = (
-        select(reviews.c.review_id)
-        .where(
-            reviews.c.message_key == decisions.c.message_key,
-            reviews.c.role == decisions.c.role,
-            reviews.c.position == decisions.c.position,
-        )
-        .exists()
-    )
+    decisions, sightings = match_decisions, crm_message_sightings
     places = (
         select(decisions.c.message_key, decisions.c.role, decisions.c.position)
-        .where(decisions.c.outcome.in_(("possible", "ambiguous")), ~judged)
+        .where(waits_for_person())
         .limit(OPEN_LOOKED_AT)
         .subquery()
     )

@@ -17,12 +17,12 @@ from mailcrm.adapters.crm_database.holds import (
     view_quarantined,
 )
 from mailcrm.adapters.crm_database.measures import read_health, read_measures
+from mailcrm.adapters.crm_database.review_rows import waits_for_person
 from mailcrm.adapters.crm_database.run_pages import read_run_page
 from mailcrm.adapters.crm_database.runs import list_runs
 from mailcrm.adapters.crm_database.schema import (
     crm_message_sightings,
     match_decisions,
-    match_reviews,
     sync_quarantine,
 )
 from mailcrm.records.metrics import MailboxMeasures
@@ -116,7 +116,7 @@ def _coverage(connection: Connection, mailbox_id: str) -> list[dict[str, Any]]:
 
 def _open_reviews(connection: Connection, mailbox_id: str) -> int:
     """Possible and ambiguous decisions on this mailbox's messages that nobody has judged."""
-    decisions, reviews, sightings = match_decisions, match_reviews, crm_message_sightings
+    decisions, sightings = match_decisions, crm_message_sightings
     seen = (
         select(sightings.c.uid)
         .where(
@@ -125,20 +125,7 @@ def _open_reviews(connection: Connection, mailbox_id: str) -> int:
         )
         .exists()
     )
-    judged = (
-        select(reviews.c.review_id)
-        .where(
-            reviews.c.message_key == decisions.c.message_key,
-            reviews.c.role == decisions.c.role,
-            reviews.c.position == decisions.c.position,
-        )
-        .exists()
-    )
-    statement = (
-        select(func.count())
-        .select_from(decisions)
-        .where(decisions.c.outcome.in_(("possible", "ambiguous")), seen, ~judged)
-    )
+    statement = select(func.count()).select_from(decisions).where(waits_for_person(), seen)
     return connection.execute(statement).scalar_one()
 
 

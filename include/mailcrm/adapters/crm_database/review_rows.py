@@ -4,7 +4,19 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from mailcrm.adapters.crm_database.schema import (
     crm_message_participants,
@@ -16,7 +28,15 @@ from mailcrm.adapters.crm_database.schema import (
 from mailcrm.adapters.crm_database.verdicts import verdict_of
 from mailcrm.records.review import OpenReview, Place, Review, RulesDecision
 
-__all__ = ["batches_of", "case_of", "cases", "open_cases", "read_case", "review_of"]
+__all__ = [
+    "batches_of",
+    "case_of",
+    "cases",
+    "open_cases",
+    "read_case",
+    "review_of",
+    "waits_for_person",
+]
 
 _OPEN = ("possible", "ambiguous")
 _DECIDED = ("outcome", "contact_id", "rule", "score", "version")
@@ -25,6 +45,17 @@ _DECIDED = ("outcome", "contact_id", "rule", "score", "version")
 def batches_of(mailbox_ids: Collection[str]) -> Select[Any]:
     """The batches of these mailboxes."""
     return select(sync_runs.c.batch_id).where(sync_runs.c.mailbox_id.in_(mailbox_ids))
+
+
+def waits_for_person() -> ColumnElement[bool]:
+    """Whether a decision is possible or ambiguous, and nobody has judged it."""
+    decisions, reviews = match_decisions.c, match_reviews.c
+    judged = exists().where(
+        reviews.message_key == decisions.message_key,
+        reviews.role == decisions.role,
+        reviews.position == decisions.position,
+    )
+    return and_(decisions.outcome.in_(_OPEN), ~judged)
 
 
 def open_cases(
@@ -62,18 +93,11 @@ def _waiting(mailbox_ids: Collection[str] | None) -> CTE:
 
     Materialized, so that every planner begins with these few and not with all messages.
     """
-    decisions, reviews, messages, runs = (
-        table.c for table in (match_decisions, match_reviews, crm_messages, sync_runs)
-    )
-    judged = exists().where(
-        reviews.message_key == decisions.message_key,
-        reviews.role == decisions.role,
-        reviews.position == decisions.position,
-    )
+    decisions, messages, runs = (table.c for table in (match_decisions, crm_messages, sync_runs))
     statement = (
         select(decisions.message_key, decisions.role, decisions.position, messages.sent_at)
         .join(crm_messages, messages.message_key == decisions.message_key)
-        .where(decisions.outcome.in_(_OPEN), ~judged)
+        .where(waits_for_person())
     )
     if mailbox_ids is not None:
         is_theirs = exists().where(
