@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailcrm.adapters.clock import SystemClock
-from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.mailbox_pages import MailboxPageTables
-from mailcrm.adapters.crm_database.migrate import check_schema
+from mailcrm.adapters.crm_database.migrate import open_database
 from mailcrm.adapters.crm_database.trail import TrailTables
 from mailcrm.ports import Clock
 from mailcrm.ports.pages import MailboxPages
@@ -35,14 +34,10 @@ def open_page_services(settings: Settings | None = None) -> Iterator[PageService
         settings: Default: the environment's.
     """
     settings = settings or load_settings()
-    engine = make_engine(settings.database())
-    try:
-        check_schema(engine)
+    with open_database(settings.database()) as engine:
         yield PageServices(
             settings=settings,
             clock=SystemClock(),
             trail=TrailTables(engine),
             mailboxes=MailboxPageTables(engine),
         )
-    finally:
-        engine.dispose()

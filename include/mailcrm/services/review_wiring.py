@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from mailcrm.adapters.clock import SystemClock
 from mailcrm.adapters.crm_database.contacts import ContactTables
-from mailcrm.adapters.crm_database.engine import make_engine
 from mailcrm.adapters.crm_database.match_pages import MatchPageTables
-from mailcrm.adapters.crm_database.migrate import check_schema
+from mailcrm.adapters.crm_database.migrate import open_database
 from mailcrm.adapters.crm_database.quality import QualityCounts
 from mailcrm.adapters.crm_database.registry import RegistryTables
 from mailcrm.adapters.crm_database.rematch import RematchTables
@@ -44,9 +43,7 @@ def open_review_services(settings: Settings | None = None) -> Iterator[ReviewSer
         settings: Default: the environment's.
     """
     settings = settings or load_settings()
-    engine = make_engine(settings.database())
-    try:
-        check_schema(engine)
+    with open_database(settings.database()) as engine:
         yield ReviewServices(
             clock=SystemClock(),
             registry=RegistryTables(engine),
@@ -57,5 +54,3 @@ def open_review_services(settings: Settings | None = None) -> Iterator[ReviewSer
             pages=SvgQualityPages(),
             looks=MatchPageTables(engine),
         )
-    finally:
-        engine.dispose()

@@ -16,7 +16,7 @@ from mailcrm.adapters.crm_database.failed_sends import FailedSendTables
 from mailcrm.adapters.crm_database.health import LoginTables, NoticeTables
 from mailcrm.adapters.crm_database.held_messages import HoldTables
 from mailcrm.adapters.crm_database.ledger import LedgerTables
-from mailcrm.adapters.crm_database.migrate import check_schema, upgrade
+from mailcrm.adapters.crm_database.migrate import open_database, upgrade
 from mailcrm.adapters.crm_database.overview import OverviewTables
 from mailcrm.adapters.crm_database.publish import PublishTables
 from mailcrm.adapters.crm_database.registry import RegistryTables
@@ -90,12 +90,8 @@ def open_services(
         DatabaseError, StoreBusyError: the tables are missing or of another version; or away.
     """
     settings = settings or load_settings()
-    engine = make_engine(settings.database())
-    try:
-        check_schema(engine)
+    with open_database(settings.database()) as engine:
         yield _with_notifier(_build_services(engine, settings, credentials))
-    finally:
-        engine.dispose()
 
 
 def _build_services(

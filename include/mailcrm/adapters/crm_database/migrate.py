@@ -4,12 +4,14 @@ Every command and every task checks the tables' revision, and only a migration n
 imported there alone.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect
 
-from mailcrm.adapters.crm_database.engine import reading, writing
+from mailcrm.adapters.crm_database.engine import make_engine, reading, writing
 from mailcrm.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -64,6 +66,21 @@ def read_revision(connection: Connection) -> str | None:
         return None
     found = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSIONS}").scalar()
     return None if found is None else str(found)
+
+
+@contextlib.contextmanager
+def open_database(url: str) -> Iterator[Engine]:
+    """A database whose tables are of this version; its connections are closed afterwards.
+
+    Raises:
+        DatabaseError, StoreBusyError: see `check_schema`.
+    """
+    engine = make_engine(url)
+    try:
+        check_schema(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def check_schema(engine: Engine) -> None:
