@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from fakes.mail_reader import FakeMailbox, FakeMailServers, FakeMessage
 from mailcrm.adapters.secrets import EnvironmentCredentials, connection_variable
-from mailcrm.errors import MailcrmError
 from mailcrm.records import Contact, Direction
-from mailcrm.services.run import run_mailbox
+from mailcrm.services.run import RunReport, run_mailbox
 from servers.mailboxes import make_mailbox
 from ui.airflow_pages import AirflowPages
 
@@ -17,9 +16,13 @@ __all__ = ["sync"]
 
 
 def sync(
-    pages: AirflowPages, mailbox_id: str, raws: Iterable[bytes], contacts: tuple[Contact, ...] = ()
-) -> MailcrmError | None:
-    """Connect a mailbox that received these an hour ago, and run it once; what failed, if any."""
+    pages: AirflowPages,
+    mailbox_id: str,
+    raws: Iterable[bytes],
+    contacts: tuple[Contact, ...] = (),
+    display_name: str = "Acme Sales",
+) -> RunReport:
+    """Connect a mailbox that received these an hour ago, and run it once."""
     now = dt.datetime.now(dt.UTC)
     mail = FakeMailbox()
     for raw in raws:
@@ -30,7 +33,9 @@ def sync(
         services = dataclasses.replace(
             real, servers=FakeMailServers(mail), credentials=EnvironmentCredentials(names)
         )
-        mailbox = dataclasses.replace(make_mailbox(), id=mailbox_id, connected_at=now)
+        mailbox = dataclasses.replace(
+            make_mailbox(), id=mailbox_id, display_name=display_name, connected_at=now
+        )
         services.registry.write_mailbox(mailbox, now)
         services.contacts.upsert_contacts(contacts, now)
-        return run_mailbox(services, mailbox_id).failure
+        return run_mailbox(services, mailbox_id)

@@ -17,7 +17,7 @@ from mailcrm.records import (
 from ui.airflow_pages import AirflowPages
 from ui.browsing import Tab
 from ui.payloads import PAYLOADS
-from ui.seeding import seed
+from ui.syncing import sync
 from ui.test_access import token_of
 
 ID = "injected"
@@ -56,7 +56,7 @@ def run_id(pages: AirflowPages) -> str:
         ]
         services.contacts.upsert_contacts(contacts, services.clock.now())
     letters = [letter(number, payload) for number, payload in enumerate(PAYLOADS)]
-    report = seed(pages, ID, letters, display_name=every)
+    report = sync(pages, ID, letters, display_name=every)
     with pages.services() as services:
         for direction in Direction:
             broken = VerifyResult(

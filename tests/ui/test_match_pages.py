@@ -42,7 +42,7 @@ def mail() -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def judged(pages: AirflowPages) -> str:
     """A mailbox with a link, two cases for a person, and a stranger."""
-    assert sync(pages, "judged", mail(), CONTACTS) is None
+    assert sync(pages, "judged", mail(), CONTACTS).failure is None
     return "judged"
 
 

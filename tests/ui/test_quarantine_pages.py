@@ -35,7 +35,7 @@ def held_number(services: Services, mailbox_id: str) -> int:
 def test_held_message_is_shown_as_text_replayed_and_discarded(
     pages: AirflowPages, tab: Tab
 ) -> None:
-    assert sync(pages, "held_message", mail("held_message", good=29, bad=1)) is None
+    assert sync(pages, "held_message", mail("held_message", good=29, bad=1)).failure is None
     with pages.services() as services:
         number = held_number(services, "held_message")
     tab.goto("/mailcrm/quarantine?mailbox=held_message")
@@ -62,7 +62,7 @@ def test_held_message_is_shown_as_text_replayed_and_discarded(
 
 def test_held_batch_is_released_by_an_operator_with_a_reason(pages: AirflowPages, tab: Tab) -> None:
     assert isinstance(
-        sync(pages, "held_batch", mail("held_batch", good=5, bad=3)), ChecksFailedError
+        sync(pages, "held_batch", mail("held_batch", good=5, bad=3)).failure, ChecksFailedError
     )
     with pages.services() as services:
         batch_id = list_held_batches(services, "held_batch")[0]["batch_id"]
