@@ -59,6 +59,16 @@ def links(pages: AirflowPages) -> dict[str, tuple[str, str]]:
     return found
 
 
+def message_key(pages: AirflowPages, word: str) -> str:
+    """The message whose subject begins with this word."""
+    engine = make_engine(pages.settings().database())
+    statement = text("SELECT message_key FROM crm_messages WHERE subject LIKE :start")
+    with reading(engine) as connection:
+        (key,) = connection.execute(statement, {"start": f"{word} %"}).scalars()
+    engine.dispose()
+    return str(key)
+
+
 @pytest.mark.row("R187", "R188")
 def test_queue_is_judged_undone_and_assigned_by_keyboard(
     pages: AirflowPages, tab: Tab, judged: str
@@ -88,6 +98,21 @@ def test_queue_is_judged_undone_and_assigned_by_keyboard(
     tab.page.keyboard.press("n")
     expect(tab.page.locator("[data-done]")).to_have_count(2)
     assert set(links(pages)) == {"known", name}
+
+
+def test_queue_keys_pressed_as_fast_as_the_page_answers_are_not_lost(
+    pages: AirflowPages, tab: Tab, judged: str
+) -> None:
+    tab.goto(f"/mailcrm/match/why/{message_key(pages, 'known')}?contact=P-1")
+    address = tab.page.url
+    for _ in range(10):
+        tab.page.keyboard.press("a")
+        expect(tab.page.locator("[data-done]")).to_have_count(1)
+        assert links(pages)["known"] == ("P-1", "ada")
+        tab.page.keyboard.press("u")
+        expect(tab.page.locator("[data-done]")).to_have_count(0)
+        assert links(pages)["known"] == ("P-1", "rules")
+    assert tab.page.url == address
 
 
 @pytest.mark.row("R187")
