@@ -49,12 +49,13 @@ class Tab:
         self.page.set_viewport_size({"width": WIDE, "height": 900})
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than the window; 0 is right."""
-        return int(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-        )
+        """By how many pixels the page is wider than the window, at the worse of both widths."""
+        shape = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        found = []
+        for width in (NARROW, WIDE):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            found.append(int(self.page.evaluate(shape)))
+        return max(found)
 
 
 @contextmanager

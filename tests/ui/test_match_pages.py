@@ -134,10 +134,12 @@ def test_match_quality_shows_rates_charts_and_strangers(
 ) -> None:
     tab.goto(f"/mailcrm/match?mailbox={judged}")
     expect(tab.page.locator("#counts")).to_contain_text("nobody@stranger.example")
-    for image in tab.page.locator(".only-light").all():
-        image.scroll_into_view_if_needed()
-        expect(image).to_have_js_property("complete", value=True)
-        assert image.evaluate("image => image.naturalWidth") > 0
+    for theme in ("dark", "light"):
+        tab.page.emulate_media(color_scheme=theme)
+        for image in tab.page.locator(f".only-{theme}").all():
+            image.scroll_into_view_if_needed()
+            expect(image).to_have_js_property("complete", value=True)
+            assert image.evaluate("image => image.naturalWidth") > 0
     tab.shoot("match")
     assert tab.overflow() == 0
     tab.page.get_by_role("button", name="Rematch").click()

@@ -12,7 +12,7 @@ from servers.dovecot import DovecotServer
 from servers.imap_user import Append
 from servers.smtp_sink import SmtpSink
 from ui.airflow_pages import AirflowPages
-from ui.browsing import NARROW, Tab
+from ui.browsing import Tab
 
 DAYS = 30
 FIRST_DAYS = dt.timedelta(days=7)
@@ -96,6 +96,7 @@ def first_sync(tab: Tab) -> None:
     tab.page.wait_for_selector("#certificate")
     assert "every message accounted for" in tab.page.inner_text("main")
     tab.shoot("run")
+    assert tab.overflow() == 0
 
 
 def check_contact(tab: Tab, first: int) -> None:
@@ -180,7 +181,6 @@ def test_walk_connect_mend_sync_and_widen(
     widen(tab, DAYS - first)
     for path in ("/mailcrm/mailboxes", "/mailcrm/mailboxes/walk", "/mailcrm/connect"):
         tab.goto(path)
-        tab.page.set_viewport_size({"width": NARROW, "height": 900})
         assert tab.overflow() == 0, path
     tab.goto("/mailcrm/mailboxes")
     tab.shoot("mailboxes")
